@@ -1,0 +1,5 @@
+"""`python -m srvp_lite` is the command `srvp-lite`."""
+
+from srvp_lite.cli import main
+
+main()

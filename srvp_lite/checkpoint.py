@@ -1,0 +1,227 @@
+"""Models on disk: ours, the shipped ones, and the official release's. Nothing here unpickles code.
+
+Read in chapter 7. A model is one safetensors file whose header carries its configuration as JSON. The state of a
+training run (weights, optimiser, counters) goes through `torch.save` and comes back with `weights_only=True`.
+Every file is written beside its destination and then renamed, so a crash leaves the old file, never half a new one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+
+from srvp_lite.config import ModelConfig
+from srvp_lite.model import SRVP
+
+FORMAT = "srvp-lite 1"
+HEADER_KEY = "srvp_lite"
+
+
+class CheckpointError(ValueError):
+    """A file that cannot be loaded as what it should be; the message says why and what to do."""
+
+
+def save(model: SRVP, path: str | Path, **info) -> Path:
+    """Writes the model to `path` (.safetensors), with its configuration and any JSON-able `info`, and returns it."""
+    path = Path(path)
+    header = {"format": FORMAT, "model": dataclasses.asdict(model.config), "info": info}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    metadata = {HEADER_KEY: json.dumps(header)}
+    write_atomically(path, lambda tmp: safetensors.torch.save_file(tensors, tmp, metadata))
+    return path
+
+
+def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> SRVP:
+    """Loads a model, in evaluation mode, on `device`.
+
+    `path_or_name` is a file written by `save`, a run's folder (its best checkpoint is taken), the name of a model
+    shipped with the package ("lite-stochastic", "lite-deterministic"), or an experiment folder of the official
+    release, which holds `config.json` and `model.pt`. Raises FileNotFoundError where there is nothing, and
+    CheckpointError for a file that is truncated, holds another model, or is a pickle of more than tensors.
+    """
+    path = find(path_or_name)
+    if path.is_dir():
+        model = load_official(path)
+    else:
+        config = ModelConfig(**read_header(path)["model"])
+        model = SRVP(config)
+        load_weights(model, safetensors.torch.load_file(path), path)
+    return model.to(device).eval()
+
+
+def find(path_or_name: str | Path) -> Path:
+    """The file, or the folder of the official release, that `load` would read."""
+    path = Path(path_or_name)
+    if path.is_dir():
+        best = path / "best.safetensors"
+        return best if best.exists() else path
+    if path.is_file():
+        return path
+    shipped = shipped_dir("checkpoints") / f"{path_or_name}.safetensors"
+    if shipped.is_file():
+        return shipped
+    raise FileNotFoundError(
+        f"no model at {str(path_or_name)!r}: expected a .safetensors file, a run's folder, an official experiment "
+        f"folder (config.json and model.pt), or a shipped name ({', '.join(shipped_names()) or 'none installed'})"
+    )
+
+
+def shipped_dir(kind: str) -> Path:
+    """Where the package keeps its "checkpoints" or "results": inside an installed package, or the repository's data/."""
+    package = Path(__file__).resolve().parent
+    installed = package / "shipped" / kind
+    return installed if installed.is_dir() else package.parent / "data" / kind
+
+
+def shipped_names() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(p.stem for p in shipped_dir("checkpoints").glob("*.safetensors"))
+
+
+def read_header(path: str | Path) -> dict:
+    """The JSON a checkpoint carries: "format", "model" (its configuration) and "info" (how it was made)."""
+    path = Path(path)
+    try:
+        with safe_open(path, framework="pt") as f:
+            metadata = f.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file ({error}); copy or download it again. "
+            "A model.pt of the official release is loaded by passing its folder, with config.json beside it"
+        ) from error
+    if HEADER_KEY not in metadata:
+        raise CheckpointError(f"{path} is a safetensors file of something else: its header has no {HEADER_KEY!r} entry")
+    header = json.loads(metadata[HEADER_KEY])
+    if header["format"] != FORMAT:
+        raise CheckpointError(f"{path} has format {header['format']!r}, this package reads {FORMAT!r}; update srvp-lite")
+    return header
+
+
+def load_weights(model: SRVP, weights: dict[str, torch.Tensor], source: Path) -> None:
+    """Copies weights into the model after checking that names and shapes are the model's own."""
+    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    found = {name: tuple(t.shape) for name, t in weights.items()}
+    if expected != found:
+        missing = sorted(expected.keys() - found.keys())
+        extra = sorted(found.keys() - expected.keys())
+        reshaped = [f"{n} {found[n]}, expected {expected[n]}" for n in expected if n in found and expected[n] != found[n]]
+        problems = [
+            f"{len(names)} {what} (first: {names[0]})"
+            for what, names in [("missing", missing), ("unknown", extra), ("of another shape", reshaped)]
+            if names
+        ]
+        raise CheckpointError(
+            f"{source} holds the weights of another model than its configuration says: tensors {'; '.join(problems)}"
+        )
+    model.load_state_dict(weights)
+
+
+# The official release ------------------------------------------------------------------------------------------------
+
+# Its name for each of our options; what it lists beyond these concerns its data and training.
+OFFICIAL_OPTIONS = {
+    "nx": "nx", "nc": "nc", "archi": "network", "skipco": "skip", "nf": "nf", "nhx": "nhx", "ny": "ny", "nz": "nz",
+    "nt_inf": "nt_inf", "nh_inf": "nh_inf", "nlayers_inf": "nlayers_inf", "nh_res": "nh_res",
+    "nlayers_res": "nlayers_res", "n_euler_steps": "steps_per_frame", "res_gain": "res_gain",
+}  # fmt: skip
+
+# Its name for each of our parts. Inside a part both list the same tensors in the same order.
+OFFICIAL_PARTS = {
+    "encoder.": "encoder.", "decoder.": "decoder.",
+    "w_proj.": "content.each_frame.", "w_inf.": "content.together.",
+    "q_y.": "inference.first_state.", "inf_z.": "inference.lstm.", "q_z.": "inference.to_z.",
+    "p_z.": "dynamics.prior.", "dynamics.": "dynamics.f.",
+}  # fmt: skip
+
+
+def load_official(folder: str | Path) -> SRVP:
+    """Loads an experiment folder of the official release: `config.json`, and a state dict in `model.pt`."""
+    folder = Path(folder)
+    for name in ("config.json", "model.pt"):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"{folder} is no model: expected best.safetensors (ours), or config.json and model.pt (the official "
+                f"release), and {name} is missing"
+            )
+    try:
+        options = json.loads((folder / "config.json").read_text())
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{folder / 'config.json'} is not valid JSON: {error}") from error
+    missing = OFFICIAL_OPTIONS.keys() - options.keys() - {"res_gain"}  # the gain matters before training only
+    if missing:
+        raise CheckpointError(f"{folder / 'config.json'} lacks {', '.join(sorted(missing))}")
+    config = ModelConfig(**{ours: options[official] for official, ours in OFFICIAL_OPTIONS.items() if official in options})
+    model = SRVP(config)
+    load_weights(model, rename_official(read_tensors(folder / "model.pt"), model, folder / "model.pt"), folder / "model.pt")
+    return model.eval()
+
+
+def rename_official(weights: dict[str, torch.Tensor], model: SRVP, source: Path) -> dict[str, torch.Tensor]:
+    """The official state dict under our names."""
+    ours = list(model.state_dict())
+    renamed = {}
+    for theirs_prefix, our_prefix in OFFICIAL_PARTS.items():
+        their_names = [n for n in weights if n.startswith(theirs_prefix)]
+        our_names = [n for n in ours if n.startswith(our_prefix)]
+        if len(their_names) != len(our_names):
+            raise CheckpointError(
+                f"{source} holds {len(their_names)} tensors for {theirs_prefix!r}, its config.json makes {len(our_names)}"
+            )
+        renamed |= {ours_: weights[theirs] for theirs, ours_ in zip(their_names, our_names)}
+    return renamed
+
+
+def read_tensors(path: str | Path) -> dict:
+    """`torch.load` for files that should hold nothing but tensors and plain values; refuses any other pickle."""
+    path = Path(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is a pickle of more than tensors, which could run code on loading, or is damaged: refused. "
+            "If you trust it, open it yourself and save its state_dict()"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise CheckpointError(f"{path} is damaged or truncated ({error}); copy or download it again") from error
+
+
+def write_atomically(path: str | Path, write: Callable[[str], None]) -> None:
+    """Calls `write(temporary_path)` in the folder of `path`, then renames: readers see the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(fd)
+    try:
+        write(tmp)
+        with open(tmp, "rb+") as f:
+            os.fsync(f.fileno())
+        os.chmod(tmp, 0o666 & ~current_umask())  # mkstemp makes files that nobody else can read
+        os.replace(tmp, path)
+    except BaseException:
+        Path(tmp).unlink(missing_ok=True)
+        raise
+
+
+def sha256(path: str | Path) -> str:
+    """The hash of a file's bytes, or of a folder's model.pt."""
+    path = Path(path)
+    with open(path / "model.pt" if path.is_dir() else path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def current_umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask

@@ -1,0 +1,241 @@
+"""The command `srvp-lite`: train, evaluate, predict, models. Nothing imports this module.
+
+The options come from the dataclasses of `config.py` through tyro, so their docstrings are the help.
+"""
+
+import dataclasses
+import json
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Union
+
+import torch
+import tyro
+
+from srvp_lite import checkpoint
+from srvp_lite.config import PRESET_HELP, PRESETS, DataConfig, Experiment
+
+
+@dataclass
+class Train:
+    """Train a model with these numbers."""
+
+    experiment: Experiment
+    out: Path
+    """Folder of the run: configuration, log, checkpoints. Made if missing."""
+    resume: bool = False
+    """Go on with the run in the folder, from its last checkpoint, exactly where it was."""
+    device: str = "auto"
+    """"auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1"."""
+    threads: int | None = None
+    """CPU threads; by default what PyTorch chooses."""
+
+
+def train(args: Train) -> None:
+    from srvp_lite.train import train as run
+
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    run(args.experiment, args.out, args.resume, args.device)
+
+
+@dataclass
+class Evaluate:
+    """Score a model on the test clips of its data set, as the paper does, and compare with simple baselines.
+
+    Example: srvp-lite evaluate lite-stochastic --samples 100 --out results.json
+    """
+
+    model: tyro.conf.Positional[str]
+    """A run's folder, a .safetensors file, a shipped name, or a folder of the official release."""
+    samples: int = 100
+    """Futures drawn per clip; the best one counts."""
+    clips: int = 500
+    """Test clips; moving digits only have as many as you like, the official test set has 5,000."""
+    n_frames: int | None = None
+    """Frames of a clip, conditioning frames included; by default what the model was validated with."""
+    seed: int = 42
+    """Seed of the noise (the test clips have a seed of their own)."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda" or "cuda:1"."""
+    out: Path | None = None
+    """Also write the results there, as JSON with all that is needed to repeat them."""
+
+
+def evaluate(args: Evaluate) -> None:
+    from srvp_lite import evaluate as evaluation
+    from srvp_lite.train import choose_device, device_name, versions
+
+    device = choose_device(args.device)
+    model = checkpoint.load(args.model, device)
+    experiment = experiment_of(args.model)
+    t = experiment.train
+    n_frames = args.n_frames or t.n_frames_test
+    clips = test_set(experiment.data, args.clips, n_frames)
+    print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {t.n_cond} frames given")
+    start = time.perf_counter()
+    results = evaluation.evaluate(model, clips, t.n_cond, args.samples, args.seed, progress=True)
+    print(evaluation.table(results))
+    if args.out is not None:
+        made = {
+            "command": shlex.join(["srvp-lite", *sys.argv[1:]]),
+            "device": device_name(device),
+            "seconds": time.perf_counter() - start,
+            "model_sha256": checkpoint.sha256(checkpoint.find(args.model)),
+            "data": dataclasses.asdict(experiment.data),
+            **versions(),
+        }
+        text = json.dumps({"made": made, **results}, indent=1)
+        checkpoint.write_atomically(args.out, lambda tmp: Path(tmp).write_text(text))
+        print(f"Written to {args.out}")
+
+
+@dataclass
+class Predict:
+    """Draw futures of a test clip and write them as an animated picture, the true clip first.
+
+    Example: srvp-lite predict lite-stochastic --samples 3 --frame-rate 4 --out future.gif
+    """
+
+    model: tyro.conf.Positional[str]
+    """A run's folder, a .safetensors file or a shipped name."""
+    out: Path
+    """The picture: .gif, .webp or .png (a strip), or .mp4 where imageio is installed."""
+    clip: int = 0
+    """Number of the test clip."""
+    samples: int = 3
+    """How many futures."""
+    n_frames: int = 15
+    """How many frames to predict."""
+    frame_rate: int = 1
+    """Frames shown for each frame interval: 2 doubles the frame rate."""
+    steps_per_frame: int | None = None
+    """Euler steps per frame interval; by default the model's own."""
+    seed: int = 0
+    """Seed of the futures."""
+    scale: int = 4
+    """Screen pixels per frame pixel."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda" or "cuda:1"."""
+
+
+def predict(args: Predict) -> None:
+    from srvp_lite import plot
+    from srvp_lite.train import choose_device
+
+    device = choose_device(args.device)
+    model = checkpoint.load(args.model, device)
+    experiment = experiment_of(args.model)
+    n_cond = experiment.train.n_cond
+    clip = test_set(experiment.data, args.clip + 1, n_cond + args.n_frames)[args.clip : args.clip + 1]
+    futures = model.predict(
+        clip[:, :n_cond].to(device), args.n_frames, args.samples, args.steps_per_frame, args.frame_rate,
+        torch.Generator(device).manual_seed(args.seed),
+    )  # fmt: skip
+    # At a higher frame rate, the true frames stand still while the predicted ones move on.
+    r = args.frame_rate
+    truth = clip[0].repeat_interleave(r, dim=0)
+    given = truth[: n_cond * r]
+    rows = [truth] + [torch.cat([given, future[0].cpu()]) for future in futures]
+    labels = ["truth"] + [f"future {i + 1}" for i in range(args.samples)]
+    plot.save(rows, args.out, n_cond=n_cond * r, labels=labels, scale=args.scale, fps=5 * r)
+    print(f"{args.samples} futures of test clip {args.clip} written to {args.out}")
+
+
+@dataclass
+class Models:
+    """List the models that come with the package."""
+
+
+def models(args: Models) -> None:
+    for name in checkpoint.shipped_names():
+        header = checkpoint.read_header(checkpoint.find(name))
+        info = header["info"]
+        print(f"{name:<22} {info['step']:,} steps, validation PSNR {info['val_psnr']:.2f} dB")
+
+
+def experiment_of(path_or_name: str) -> Experiment:
+    """The experiment a checkpoint of ours was trained in."""
+    path = checkpoint.find(path_or_name)
+    if path.is_dir():
+        raise checkpoint.CheckpointError(
+            f"{path} is a model of the official release; its data sets are not built into this command yet. "
+            "Load it in Python: srvp_lite.load(folder)"
+        )
+    info = checkpoint.read_header(path)["info"]
+    if "experiment" not in info:
+        raise checkpoint.CheckpointError(f"{path} does not say what data it was trained on; use it from Python")
+    return Experiment.from_dict(info["experiment"])
+
+
+def test_set(data: DataConfig, n_clips: int, n_frames: int) -> torch.Tensor:
+    """Test clips (n_clips, n_frames, 1, H, W): the official set at the paper's size, else ours from held-out digits."""
+    from srvp_lite.data import moving_mnist
+    from srvp_lite.train import moving_digits
+
+    paper = DataConfig(stochastic=data.stochastic, root=data.root)
+    if data == paper:
+        clips = moving_mnist.official_test_set(data.root, deterministic=not data.stochastic)
+        if n_frames > clips.shape[1]:
+            raise ValueError(f"the official test clips have {clips.shape[1]} frames, {n_frames} were asked for")
+        return torch.as_tensor(clips[:n_clips, :n_frames, None]).float() / 255
+    generator = torch.Generator().manual_seed(42)
+    return moving_digits(data, "test").sample(n_clips, n_frames, generator)
+
+
+def preset(name: str):
+    """The subcommand that trains a preset; its defaults are the preset's numbers."""
+    default = Train(PRESETS[name], out=tyro.MISSING)
+    return Annotated[Train, tyro.conf.subcommand(name, default=default, description=PRESET_HELP[name])]
+
+
+Presets = Union[tuple(preset(name) for name in PRESETS)]  # noqa: UP007 - a tuple of types cannot be joined with |
+
+
+@dataclass
+class TrainPreset:
+    """Train a model. Start from a preset, change what you like; go on after an interruption with --resume.
+
+    Example: srvp-lite train lite --out runs/lite
+    """
+
+    preset: Presets
+    """Where the numbers come from."""
+
+
+Command = Union[  # noqa: UP007
+    Annotated[TrainPreset, tyro.conf.subcommand("train")],
+    Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
+    Annotated[Predict, tyro.conf.subcommand("predict")],
+    Annotated[Models, tyro.conf.subcommand("models")],
+]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the command `srvp-lite`. Errors in what the user gave are printed without a traceback."""
+    command = tyro.cli(
+        Command,
+        prog="srvp-lite",
+        description="Stochastic latent residual video prediction: train, evaluate, predict.",
+        args=argv,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+    try:
+        match command:
+            case TrainPreset():
+                train(command.preset)
+            case Evaluate():
+                evaluate(command)
+            case Predict():
+                predict(command)
+            case Models():
+                models(command)
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f"srvp-lite: {error}")
+
+
+if __name__ == "__main__":
+    main()
