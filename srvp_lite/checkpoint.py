@@ -77,7 +77,7 @@ def find(path_or_name: str | Path) -> Path:
 
 
 def shipped_dir(kind: str) -> Path:
-    """Where the package keeps its "checkpoints" or "results": inside an installed package, or the repository's data/."""
+    """Where the "checkpoints" or "results" shipped with the package lie: inside it, or in the repository's data/."""
     package = Path(__file__).resolve().parent
     installed = package / "shipped" / kind
     return installed if installed.is_dir() else package.parent / "data" / kind
@@ -103,7 +103,9 @@ def read_header(path: str | Path) -> dict:
         raise CheckpointError(f"{path} is a safetensors file of something else: its header has no {HEADER_KEY!r} entry")
     header = json.loads(metadata[HEADER_KEY])
     if header["format"] != FORMAT:
-        raise CheckpointError(f"{path} has format {header['format']!r}, this package reads {FORMAT!r}; update srvp-lite")
+        raise CheckpointError(
+            f"{path} has format {header['format']!r}, this package reads {FORMAT!r}; update srvp-lite"
+        )
     return header
 
 
@@ -114,7 +116,9 @@ def load_weights(model: SRVP, weights: dict[str, torch.Tensor], source: Path) ->
     if expected != found:
         missing = sorted(expected.keys() - found.keys())
         extra = sorted(found.keys() - expected.keys())
-        reshaped = [f"{n} {found[n]}, expected {expected[n]}" for n in expected if n in found and expected[n] != found[n]]
+        reshaped = [
+            f"{n} {found[n]}, expected {expected[n]}" for n in expected if n in found and expected[n] != found[n]
+        ]
         problems = [
             f"{len(names)} {what} (first: {names[0]})"
             for what, names in [("missing", missing), ("unknown", extra), ("of another shape", reshaped)]
@@ -160,9 +164,13 @@ def load_official(folder: str | Path) -> SRVP:
     missing = OFFICIAL_OPTIONS.keys() - options.keys() - {"res_gain"}  # the gain matters before training only
     if missing:
         raise CheckpointError(f"{folder / 'config.json'} lacks {', '.join(sorted(missing))}")
-    config = ModelConfig(**{ours: options[official] for official, ours in OFFICIAL_OPTIONS.items() if official in options})
+    config = ModelConfig(
+        **{ours: options[official] for official, ours in OFFICIAL_OPTIONS.items() if official in options}
+    )
     model = SRVP(config)
-    load_weights(model, rename_official(read_tensors(folder / "model.pt"), model, folder / "model.pt"), folder / "model.pt")
+    load_weights(
+        model, rename_official(read_tensors(folder / "model.pt"), model, folder / "model.pt"), folder / "model.pt"
+    )
     return model.eval()
 
 
@@ -175,7 +183,7 @@ def rename_official(weights: dict[str, torch.Tensor], model: SRVP, source: Path)
         our_names = [n for n in ours if n.startswith(our_prefix)]
         if len(their_names) != len(our_names):
             raise CheckpointError(
-                f"{source} holds {len(their_names)} tensors for {theirs_prefix!r}, its config.json makes {len(our_names)}"
+                f"{source} holds {len(their_names)} tensors for {theirs_prefix!r}, its config.json asks {len(our_names)}"
             )
         renamed |= {ours_: weights[theirs] for theirs, ours_ in zip(their_names, our_names)}
     return renamed

@@ -155,6 +155,8 @@ def models(args: Models) -> None:
         header = checkpoint.read_header(checkpoint.find(name))
         info = header["info"]
         print(f"{name:<22} {info['step']:,} steps, validation PSNR {info['val_psnr']:.2f} dB")
+    if not checkpoint.shipped_names():
+        print("No model came with this installation.")
 
 
 def experiment_of(path_or_name: str) -> Experiment:
@@ -233,7 +235,7 @@ def main(argv: list[str] | None = None) -> None:
                 predict(command)
             case Models():
                 models(command)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         sys.exit(f"srvp-lite: {error}")
 
 

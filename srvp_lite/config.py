@@ -81,7 +81,7 @@ PAPER_MODELS = {
     "human36m": ModelConfig(**_video, nc=3, nt_inf=3, res_gain=1.2),
     "bair": ModelConfig(**_video, nc=3, nt_inf=2, res_gain=1.41),
 }
-LITE_MODEL = ModelConfig(nx=32, nf=24, nhx=64, ny=16, nz=16, nh_inf=128, nh_res=128)
+LITE_MODEL = ModelConfig(nx=32, nf=16, nhx=64, ny=16, nz=16, nh_inf=128, nh_res=256)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Vectors (N, nw + ny) -> frames (N, C, H, W) in (0, 1). With skips, each stage also sees the encoder's features."""
+    """Vectors (N, nw + ny) -> frames (N, C, H, W) in (0, 1); with skips, each stage also sees the encoder's."""
 
     def __init__(self, from_vector: nn.Module, stages: list[nn.Module]):
         super().__init__()

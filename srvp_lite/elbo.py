@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def elbo(
     out, x: Float[Tensor, "b t c h w"], beta_y: float, beta_z: float, obs_std: float, residual_penalty: float
-) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, "b"]]]:
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, b]]]:
     """The training loss of SRVP, to be minimised, and its named terms.
 
         loss = nll + beta_y kl_y + beta_z kl_z + residual_penalty * residual

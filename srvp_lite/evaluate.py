@@ -107,7 +107,7 @@ def evaluate(
     }
 
 
-def mean_and_interval(values: Float[Tensor, "n"]) -> dict[str, float]:
+def mean_and_interval(values: Float[Tensor, n]) -> dict[str, float]:
     """Mean over clips and half width of its 95 % interval, 1.96 std / sqrt(n)."""
     spread = values.std(correction=0).item() if len(values) > 1 else 0.0
     return {"mean": values.mean().item(), "interval": 1.96 * spread / len(values) ** 0.5}
@@ -121,8 +121,14 @@ def table(results: dict) -> str:
         f"seed {p['seed']}; mean +- 95 %"
     ]
     rows = [(f"best of {n}", lambda m, n=n: m["best_of"][n]) for n in results["psnr"]["best_of"]]
-    rows += [(label, lambda m, key=key: m[key]) for label, key in
-             [("one sample, expected", "expected"), ("copy last frame", "copy_last"), ("mean frame", "mean_frame")]]
+    rows += [
+        (label, lambda m, key=key: m[key])
+        for label, key in [
+            ("one sample, expected", "expected"),
+            ("copy last frame", "copy_last"),
+            ("mean frame", "mean_frame"),
+        ]
+    ]
     for label, pick in rows:
         psnr, ssim = pick(results["psnr"]), pick(results["ssim"])
         lines.append(

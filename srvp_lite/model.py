@@ -204,11 +204,14 @@ class SRVP(nn.Module):
         if not (x.is_cuda and self.training):
             low, high = x.amin().item(), x.amax().item()
             if not (low >= 0 and high <= 1):
-                raise ValueError(f"clips must lie in [0, 1], got values from {low:.4g} to {high:.4g}; divide bytes by 255")
+                raise ValueError(
+                    f"clips must lie in [0, 1], got values from {low:.4g} to {high:.4g}; divide bytes by 255"
+                )
 
 
 def repeat(gaussian: Gaussian, n: int) -> Gaussian:
     """n copies of a batch of Gaussians, one after the other along the batch."""
+
     def tile(t):
         return t.repeat(n, *[1] * (t.ndim - 1))
 

@@ -10,6 +10,7 @@ installed.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -25,7 +26,7 @@ from tqdm.auto import tqdm
 import srvp_lite
 from srvp_lite import checkpoint
 from srvp_lite.config import DataConfig, Experiment
-from srvp_lite.data.moving_mnist import MovingMNIST, load_digits
+from srvp_lite.data.moving_mnist import MovingMNIST
 from srvp_lite.elbo import elbo
 from srvp_lite.evaluate import score_samples
 from srvp_lite.model import SRVP
@@ -93,7 +94,8 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, device:
                 log.write(step=done, lr=t.learning_rate(step), **line, frames_per_second=rate, seconds=now - start)
                 bar.set_postfix(
                     loss=f"{line['loss']:.0f}", nll=f"{line['nll']:.0f}", kl_y=f"{line['kl_y']:.1f}",
-                    kl_z=f"{line['kl_z']:.1f}", frames_s=f"{rate:.0f}", val=f"{progress['best']:.2f}dB", refresh=False,
+                    kl_z=f"{line['kl_z']:.1f}", frames_s=f"{rate:.0f}", refresh=False,
+                    **({"val": f"{progress['best']:.2f}dB"} if progress["best"] > -math.inf else {}),
                 )  # fmt: skip
                 last_report, sums = (done, now), {}
 
@@ -126,8 +128,7 @@ def step_generator(seed: int, step: int, device: torch.device) -> torch.Generato
 
 def moving_digits(data: DataConfig, split: str, device: str | torch.device = "cpu") -> MovingMNIST:
     """The moving digits a configuration asks for; `split` is "train", "val" or "test"."""
-    images, labels = load_digits(data.digits, split, data.root, data.digit_size)
-    return MovingMNIST(images, labels, data.frame_size, data.n_digits, data.max_speed, data.stochastic).to(device)
+    return MovingMNIST(split=split, **dataclasses.asdict(data)).to(device)
 
 
 def validate(model: SRVP, clips: torch.Tensor, experiment: Experiment) -> float:
@@ -183,6 +184,7 @@ def load_state(path: Path, model: SRVP, optimizer: torch.optim.Optimizer, device
 
 
 def save_model(model: SRVP, path: Path, experiment: Experiment, step: int, val_psnr: float) -> None:
+    val_psnr = val_psnr if math.isfinite(val_psnr) else None  # stopped before the first validation
     checkpoint.save(model, path, experiment=experiment.to_dict(), step=step, val_psnr=val_psnr, **versions())
 
 
@@ -253,7 +255,7 @@ class StopRequest:
 
 
 def choose_device(device: str) -> torch.device:
-    """"auto" is the first GPU, or the CPU where there is none."""
+    """ "auto" is the first GPU, or the CPU where there is none."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
@@ -279,7 +281,7 @@ def describe(experiment: Experiment, model: SRVP, device: torch.device, out: Pat
     kind = "new velocity at a wall" if d.stochastic else "reflected at a wall"
     lines = [
         f"Device     {device_name(device)}",
-        f"Model      {n_parameters:,} parameters, {m.network}, {m.nx}x{m.nx}, {m.steps_per_frame} Euler step(s) a frame",
+        f"Model      {n_parameters:,} parameters, {m.network}, {m.nx}x{m.nx}, {m.steps_per_frame} Euler steps a frame",
         f"Data       {d.n_digits} digits ({d.digits}), {kind}, made as they are needed",
         f"Protocol   {t.n_frames} frames a clip in training; {t.n_cond} given and {t.n_frames_test - t.n_cond} "
         f"predicted in validation, best of {t.val_samples} samples, {t.val_clips} clips",

@@ -126,7 +126,13 @@ def test_prediction_at_twice_the_frame_rate_decodes_the_fine_states(case):
 
 def test_parameter_counts():
     """Counts of the official models, part by part for Stochastic Moving MNIST."""
-    counts = {"smmnist": 10_678_284, "mmnist": 10_678_284, "kth": 23_877_854, "human36m": 23_880_158, "bair": 23_847_390}
+    counts = {
+        "smmnist": 10_678_284,
+        "mmnist": 10_678_284,
+        "kth": 23_877_854,
+        "human36m": 23_880_158,
+        "bair": 23_847_390,
+    }
 
     def count(module):
         return sum(p.numel() for p in module.parameters())

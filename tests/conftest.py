@@ -1,0 +1,44 @@
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if os.environ.get("SRVP_CHECK_SHAPES"):
+    import shapes
+
+    shapes.install()
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The folder with MNIST's files, where the environment variable SRVP_DATA_DIR names one; else a visible skip."""
+    from srvp_lite.data.digits import find_mnist
+
+    folder = os.environ.get("SRVP_DATA_DIR") or ROOT / "downloads"
+    try:
+        find_mnist(folder)
+    except FileNotFoundError:
+        pytest.skip("MNIST's files are not here: set SRVP_DATA_DIR to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shim_torchvision():
+    """Lets torchvision's CUDA wheel be imported beside a CPU build of torch, where two of its operators are missing."""
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError as error:
+        if "does not exist" not in str(error):
+            raise
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for name in [n for n in __import__("sys").modules if n.split(".")[0] == "torchvision"]:
+            del __import__("sys").modules[name]
+        import torchvision  # noqa: F401
+
+        return library

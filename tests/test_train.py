@@ -1,0 +1,186 @@
+"""Training: it learns, it resumes exactly after being killed for real, it stops cleanly, it says what is wrong."""
+
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import safetensors.torch
+import torch
+
+import srvp_lite
+from srvp_lite.config import PRESETS, ModelConfig
+from srvp_lite.train import Diverged, read_log, step_generator, train
+
+SMALL = ["--nf", "4", "--nhx", "8", "--ny", "4", "--nz", "4", "--nh-inf", "16", "--nh-res", "16", "--batch-size", "4",
+         "--n-frames", "7", "--n-frames-test", "8", "--val-clips", "4", "--val-samples", "2", "--constant-steps", "30",
+         "--decay-steps", "10", "--checkpoint-interval", "7", "--val-interval", "9", "--log-interval", "3",
+         "--threads", "1", "--device", "cpu"]  # fmt: skip
+
+
+def command(out, *more):
+    return [sys.executable, "-m", "srvp_lite", "train", "lite", "--out", str(out), *SMALL, *more]
+
+
+def run(out, *more):
+    return subprocess.run(command(out, *more), capture_output=True, text=True)
+
+
+def small_experiment(**changes):
+    model = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    t = dataclasses.replace(
+        PRESETS["lite"].train, batch_size=4, n_frames=7, n_frames_test=8, val_clips=4, val_samples=2,
+        constant_steps=6, decay_steps=4, val_interval=5, checkpoint_interval=5, log_interval=5,
+    )  # fmt: skip
+    return dataclasses.replace(PRESETS["lite"], model=model, train=dataclasses.replace(t, **changes))
+
+
+def weights(out, name="last"):
+    return safetensors.torch.load_file(out / f"{name}.safetensors")
+
+
+@pytest.fixture(scope="module")
+def never_killed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    done = run(out)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_a_run_says_what_it_does_and_leaves_everything(never_killed):
+    out, done = never_killed
+    for word in ("Device     CPU", "parameters", "Data       2 digits", "best of 2 samples", "40 steps of 4 clips"):
+        assert word in done.stdout
+    log = read_log(out)
+    training = [line for line in log if "loss" in line]
+    assert [line["step"] for line in training] == [*range(3, 40, 3), 40]
+    assert training[0].keys() >= {"nll", "kl_y", "kl_z", "residual", "lr", "frames_per_second", "seconds"}
+    assert [line["step"] for line in log if "val_psnr" in line] == [9, 18, 27, 36, 40]
+    assert training[-1]["lr"] < training[0]["lr"]
+    best = srvp_lite.checkpoint.read_header(out / "best.safetensors")["info"]
+    assert best["val_psnr"] == max(line["val_psnr"] for line in log if "val_psnr" in line)
+    assert srvp_lite.load(out).config.nf == 4
+
+
+def test_killed_at_random_steps_and_resumed_ends_with_the_same_bits(never_killed, tmp_path):
+    whole, _ = never_killed
+    out = tmp_path / "killed"
+    rng = random.Random()  # a new moment each time the test runs
+    kills = 0
+    for attempt in range(12):
+        resume = ["--resume"] if (out / "state.pt").exists() else []
+        if not resume and out.exists():  # killed before the first checkpoint: nothing to resume, start afresh
+            out = tmp_path / f"killed{attempt}"
+        wait_until = rng.randrange(1, 34) if kills < 3 else None
+        process = subprocess.Popen(command(out, *resume), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None and wait_until is not None:
+            log = read_log(out)
+            if log and log[-1]["step"] >= wait_until and process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.005)
+        errors = process.communicate()[1]
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, errors
+    assert process.returncode == 0 and kills >= 1
+    for name in ("last", "best"):
+        expected, got = weights(whole, name), weights(out, name)
+        assert expected.keys() == got.keys()
+        assert all(torch.equal(expected[k], got[k]) for k in expected)
+
+    def training_lines(folder):
+        timeless = [
+            {k: v for k, v in line.items() if k not in ("seconds", "frames_per_second")} for line in read_log(folder)
+        ]
+        return {line["step"]: line for line in timeless if "val_psnr" in line}
+
+    assert training_lines(out) == training_lines(whole)
+    assert not list(out.glob(".*tmp")) or kills  # a killed write may leave its temporary file, never a half file
+
+
+def test_sigterm_saves_and_resumes(never_killed, tmp_path):
+    out = tmp_path / "stopped"
+    process = subprocess.Popen(command(out), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    while process.poll() is None and not read_log(out):
+        time.sleep(0.01)
+    process.terminate()
+    text = process.communicate()[0]
+    assert process.returncode == 0 and "Go on with --resume" in text
+    assert run(out, "--resume").returncode == 0
+    assert all(torch.equal(a, b) for a, b in zip(weights(never_killed[0]).values(), weights(out).values()))
+
+
+def test_it_learns(tmp_path):
+    """A few hundred small steps: the reconstruction error falls well below its start."""
+    experiment = small_experiment(constant_steps=250, decay_steps=50, log_interval=25, val_interval=300, lr=3e-3,
+                                  checkpoint_interval=300, batch_size=8)  # fmt: skip
+    train(experiment, tmp_path / "run", device="cpu")
+    nll = [line["nll"] for line in read_log(tmp_path / "run") if "nll" in line]
+    # The constant of the likelihood is known; what is left above it is the squared error, which must shrink.
+    constant = 7 * 32 * 32 * (0.5 * torch.log(torch.tensor(2 * torch.pi)).item() + torch.log(torch.tensor(0.3)).item())
+    assert nll[-1] - constant < 0.5 * (nll[0] - constant)
+
+
+def test_folders_that_do_not_fit_the_request(never_killed, tmp_path):
+    out, _ = never_killed
+    again = run(out)
+    assert again.returncode == 1 and "already holds a run: go on with --resume" in again.stderr
+    assert "Traceback" not in again.stderr
+    other = run(out, "--resume", "--lr", "0.5")
+    assert other.returncode == 1 and "other settings (train.lr: 0.001 there, 0.5 asked)" in other.stderr
+    nothing = run(tmp_path / "nowhere", "--resume")
+    assert nothing.returncode == 1 and "nothing to resume" in nothing.stderr
+    short = run(tmp_path / "short", "--n-cond", "2")
+    assert short.returncode == 1 and "n_cond=2 are too few" in short.stderr
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    experiment = small_experiment()
+    out = tmp_path / "run"
+    train(experiment, out, device="cpu")
+    state = (out / "state.pt").read_bytes()
+    (out / "state.pt").write_bytes(state[: len(state) // 2])
+    with pytest.raises(srvp_lite.checkpoint.CheckpointError, match="state.pt is damaged or truncated"):
+        train(experiment, out, resume=True, device="cpu")
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_good_checkpoint(tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    train(small_experiment(constant_steps=5, decay_steps=5), out, device="cpu")
+    before = (out / "state.pt").read_bytes()
+    config = json.loads((out / "config.json").read_text())
+    config["experiment"]["train"]["constant_steps"] = 50
+    (out / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(
+        "srvp_lite.train.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
+    )
+    with pytest.raises(Diverged, match="became nan between steps 10 and 15.*older and good"):
+        train(small_experiment(constant_steps=50, decay_steps=5), out, resume=True, device="cpu")
+    assert (out / "state.pt").read_bytes() == before
+
+
+def test_steps_have_their_own_noise():
+    seeds = {
+        step_generator(seed, step, torch.device("cpu")).initial_seed() for seed in range(20) for step in range(500)
+    }
+    assert len(seeds) == 20 * 500
+
+
+def test_notebooks_keep_their_interrupt_handler(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    train(small_experiment(), tmp_path / "run", device="cpu")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_files_are_readable_by_others(never_killed):
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (never_killed[0] / "best.safetensors").stat().st_mode & 0o777 == 0o666 & ~umask
