@@ -183,7 +183,7 @@ def rename_official(weights: dict[str, torch.Tensor], model: SRVP, source: Path)
         our_names = [n for n in ours if n.startswith(our_prefix)]
         if len(their_names) != len(our_names):
             raise CheckpointError(
-                f"{source} holds {len(their_names)} tensors for {theirs_prefix!r}, its config.json asks {len(our_names)}"
+                f"{source} holds {len(their_names)} tensors for {theirs_prefix!r}, its config.json {len(our_names)}"
             )
         renamed |= {ours_: weights[theirs] for theirs, ours_ in zip(their_names, our_names)}
     return renamed

@@ -5,7 +5,6 @@ The options come from the dataclasses of `config.py` through tyro, so their docs
 
 import dataclasses
 import json
-import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -67,7 +66,8 @@ class Evaluate:
 
 def evaluate(args: Evaluate) -> None:
     from srvp_lite import evaluate as evaluation
-    from srvp_lite.train import choose_device, device_name, versions
+    from srvp_lite.provenance import device_name, made_by
+    from srvp_lite.train import choose_device
 
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
@@ -81,12 +81,9 @@ def evaluate(args: Evaluate) -> None:
     print(evaluation.table(results))
     if args.out is not None:
         made = {
-            "command": shlex.join(["srvp-lite", *sys.argv[1:]]),
-            "device": device_name(device),
-            "seconds": time.perf_counter() - start,
+            **made_by(device, time.perf_counter() - start),
             "model_sha256": checkpoint.sha256(checkpoint.find(args.model)),
             "data": dataclasses.asdict(experiment.data),
-            **versions(),
         }
         text = json.dumps({"made": made, **results}, indent=1)
         checkpoint.write_atomically(args.out, lambda tmp: Path(tmp).write_text(text))

@@ -181,9 +181,9 @@ class Experiment:
         return cls(ModelConfig(**d["model"]), DataConfig(**d["data"]), TrainConfig(**d["train"]))
 
 
-_lite_data = DataConfig(digits="sklearn", digit_size=14, frame_size=32, max_speed=2)
+_lite_data = DataConfig(digits="sklearn", digit_size=12, frame_size=32, max_speed=2)
 _lite_train = TrainConfig(
-    obs_std=0.3, batch_size=32, n_frames=15, n_frames_test=20, lr=1e-3, constant_steps=15_000, decay_steps=15_000
+    obs_std=0.3, batch_size=16, n_frames=15, n_frames_test=20, lr=1.5e-3, constant_steps=8_000, decay_steps=20_000
 )
 PRESETS = {
     "lite": Experiment(LITE_MODEL, _lite_data, _lite_train),

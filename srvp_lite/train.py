@@ -14,7 +14,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import platform
 import signal
 import threading
 import time
@@ -30,6 +29,7 @@ from srvp_lite.data.moving_mnist import MovingMNIST
 from srvp_lite.elbo import elbo
 from srvp_lite.evaluate import score_samples
 from srvp_lite.model import SRVP
+from srvp_lite.provenance import device_name, made_by
 
 
 class Diverged(RuntimeError):
@@ -104,13 +104,15 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, device:
                 log.write(step=done, val_psnr=val_psnr, seconds=time.perf_counter() - start)
                 if val_psnr > progress["best"]:
                     progress["best"] = val_psnr
-                    save_model(model, out / "best.safetensors", experiment, done, val_psnr)
+                    made = made_by(device, time.perf_counter() - start)
+                    save_model(model, out / "best.safetensors", experiment, done, val_psnr, made)
 
             if done % t.checkpoint_interval == 0 or finished:
                 progress.update(step=done, seconds=time.perf_counter() - start)
                 save_state(out / "state.pt", model, optimizer, progress)
             if finished:
-                save_model(model, out / "last.safetensors", experiment, done, progress["best"])
+                made = made_by(device, time.perf_counter() - start)
+                save_model(model, out / "last.safetensors", experiment, done, progress["best"], made)
                 break
 
     if progress["step"] < t.steps:
@@ -158,7 +160,7 @@ def open_folder(out: Path, experiment: Experiment, resume: bool) -> None:
     elif config.exists():
         raise FileExistsError(f"{out} already holds a run: go on with --resume, or choose another --out")
     else:
-        text = json.dumps({"experiment": experiment.to_dict(), **versions()}, indent=1)
+        text = json.dumps({"experiment": experiment.to_dict(), "srvp_lite": srvp_lite.__version__}, indent=1)
         checkpoint.write_atomically(config, lambda tmp: Path(tmp).write_text(text))
 
 
@@ -183,9 +185,9 @@ def load_state(path: Path, model: SRVP, optimizer: torch.optim.Optimizer, device
     return state["progress"]
 
 
-def save_model(model: SRVP, path: Path, experiment: Experiment, step: int, val_psnr: float) -> None:
+def save_model(model: SRVP, path: Path, experiment: Experiment, step: int, val_psnr: float, made: dict) -> None:
     val_psnr = val_psnr if math.isfinite(val_psnr) else None  # stopped before the first validation
-    checkpoint.save(model, path, experiment=experiment.to_dict(), step=step, val_psnr=val_psnr, **versions())
+    checkpoint.save(model, path, experiment=experiment.to_dict(), step=step, val_psnr=val_psnr, made=made)
 
 
 class Log:
@@ -262,16 +264,6 @@ def choose_device(device: str) -> torch.device:
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' was asked for, but this PyTorch sees no GPU; use --device cpu")
     return chosen
-
-
-def device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
-
-
-def versions() -> dict:
-    return {"srvp_lite": srvp_lite.__version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
 def describe(experiment: Experiment, model: SRVP, device: torch.device, out: Path, first_step: int) -> str:

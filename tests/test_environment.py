@@ -19,7 +19,9 @@ DIRECT = [r for r in REQUIREMENTS if r.name != PROJECT["name"]]
 
 def pins() -> dict[str, str]:
     lines = [line.split("#")[0].strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
-    pins = [re.fullmatch(r"([\w.-]+)==([\w.!]+)", line) or pytest.fail(f"not a pin: {line!r}") for line in lines if line]
+    pins = [
+        re.fullmatch(r"([\w.-]+)==([\w.!]+)", line) or pytest.fail(f"not a pin: {line!r}") for line in lines if line
+    ]
     return {canonicalize_name(name): version for name, version in (pin.groups() for pin in pins)}
 
 

@@ -134,7 +134,7 @@ def test_folders_that_do_not_fit_the_request(never_killed, tmp_path):
     assert again.returncode == 1 and "already holds a run: go on with --resume" in again.stderr
     assert "Traceback" not in again.stderr
     other = run(out, "--resume", "--lr", "0.5")
-    assert other.returncode == 1 and "other settings (train.lr: 0.001 there, 0.5 asked)" in other.stderr
+    assert other.returncode == 1 and "other settings (train.lr: 0.0015 there, 0.5 asked)" in other.stderr
     nothing = run(tmp_path / "nowhere", "--resume")
     assert nothing.returncode == 1 and "nothing to resume" in nothing.stderr
     short = run(tmp_path / "short", "--n-cond", "2")

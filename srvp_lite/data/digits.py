@@ -96,7 +96,7 @@ def data_dir(root: str | Path | None = None) -> Path:
 
 
 def find_mnist(root: str | Path | None = None) -> Path:
-    """The folder of the IDX files, gzipped or not: `data_dir(root)` itself, or MNIST/raw in it (as torchvision has it)."""
+    """The folder of the IDX files, gzipped or not: MNIST/raw in `data_dir(root)`, as torchvision has it, or itself."""
     base = data_dir(root)
     needed = [name for names in MNIST_FILES.values() for name in names]
     for folder in (base / "MNIST" / "raw", base):

@@ -145,7 +145,7 @@ class MovingMNIST:
         digits: str = "sklearn",
         split: str = "train",
         root: str | Path | None = None,
-        digit_size: int = 14,
+        digit_size: int = 12,
         frame_size: int = 32,
         n_digits: int = 2,
         max_speed: int = 2,
