@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from srvp_lite.config import ModelConfig
+from srvp_lite.config import Experiment, ModelConfig
 from srvp_lite.model import SRVP
 
 FORMAT = "srvp-lite 1"
@@ -74,6 +74,29 @@ def find(path_or_name: str | Path) -> Path:
         f"no model at {str(path_or_name)!r}: expected a .safetensors file, a run's folder, an official experiment "
         f"folder (config.json and model.pt), or a shipped name ({', '.join(shipped_names()) or 'none installed'})"
     )
+
+
+def experiment(path_or_name: str | Path) -> Experiment:
+    """The experiment in which a checkpoint of ours was trained: its model, data and training configuration."""
+    path = find(path_or_name)
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path} is a model of the official release, which does not say how it was trained in a way we read. "
+            "Load it in Python: srvp_lite.load(folder)"
+        )
+    info = read_header(path)["info"]
+    if "experiment" not in info:
+        raise CheckpointError(f"{path} does not say what data it was trained on; use it from Python")
+    return Experiment.from_dict(info["experiment"])
+
+
+def results(name: str) -> dict:
+    """The measured results shipped under `name`, as written by `srvp-lite evaluate --out`."""
+    path = shipped_dir("results") / f"{name}.json"
+    if not path.is_file():
+        known = sorted(p.stem for p in shipped_dir("results").glob("*.json"))
+        raise FileNotFoundError(f"no shipped results named {name!r}; there are {', '.join(known) or 'none'}")
+    return json.loads(path.read_text())
 
 
 def shipped_dir(kind: str) -> Path:

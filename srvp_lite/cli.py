@@ -71,7 +71,7 @@ def evaluate(args: Evaluate) -> None:
 
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
-    experiment = experiment_of(args.model)
+    experiment = checkpoint.experiment(args.model)
     t = experiment.train
     n_frames = args.n_frames or t.n_frames_test
     clips = test_set(experiment.data, args.clips, n_frames)
@@ -125,7 +125,7 @@ def predict(args: Predict) -> None:
 
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
-    experiment = experiment_of(args.model)
+    experiment = checkpoint.experiment(args.model)
     n_cond = experiment.train.n_cond
     clip = test_set(experiment.data, args.clip + 1, n_cond + args.n_frames)[args.clip : args.clip + 1]
     futures = model.predict(
@@ -154,20 +154,6 @@ def models(args: Models) -> None:
         print(f"{name:<22} {info['step']:,} steps, validation PSNR {info['val_psnr']:.2f} dB")
     if not checkpoint.shipped_names():
         print("No model came with this installation.")
-
-
-def experiment_of(path_or_name: str) -> Experiment:
-    """The experiment a checkpoint of ours was trained in."""
-    path = checkpoint.find(path_or_name)
-    if path.is_dir():
-        raise checkpoint.CheckpointError(
-            f"{path} is a model of the official release; its data sets are not built into this command yet. "
-            "Load it in Python: srvp_lite.load(folder)"
-        )
-    info = checkpoint.read_header(path)["info"]
-    if "experiment" not in info:
-        raise checkpoint.CheckpointError(f"{path} does not say what data it was trained on; use it from Python")
-    return Experiment.from_dict(info["experiment"])
 
 
 def test_set(data: DataConfig, n_clips: int, n_frames: int) -> torch.Tensor:

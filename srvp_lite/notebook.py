@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 import srvp_lite
+from srvp_lite import checkpoint
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Session:
     """Where models run: the first GPU, or the CPU."""
     fast: bool
     """True for the short trainings that a CPU does in about a minute."""
+    cost: str = ""
+    """What the chapter cost when it was measured, in words."""
 
     def __repr__(self) -> str:
         if self.device.type == "cuda":
@@ -31,14 +34,15 @@ class Session:
             if self.fast
             else "FULL: long trainings, as the card above says"
         )
-        return f"srvp_lite {srvp_lite.__version__}\nDevice: {device}\nMode: {mode}"
+        return f"srvp_lite {srvp_lite.__version__}\nDevice: {device}\nMode: {mode}\nCost: {self.cost}"
 
 
-def begin(book: str, seed: int = 1) -> Session:
+def begin(book: str, chapter: str, seed: int = 1) -> Session:
     """Prepares a chapter: seeds torch, NumPy and Python with `seed`, checks that the package is the book's version.
 
     `book` is the version that the chapter was written with; another minor version of the package raises ImportError,
-    saying which to install. FULL mode is asked for with the environment variable SRVP_FULL=1.
+    saying which to install. `chapter` is the notebook's name, to look up what it cost when it was measured. FULL mode
+    is asked for with the environment variable SRVP_FULL=1.
     """
     if book.split(".")[:2] != srvp_lite.__version__.split(".")[:2]:
         raise ImportError(
@@ -49,4 +53,77 @@ def begin(book: str, seed: int = 1) -> Session:
     np.random.seed(seed)
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Session(device, fast=os.environ.get("SRVP_FULL", "0") in ("", "0"))
+    return Session(device, os.environ.get("SRVP_FULL", "0") in ("", "0"), cost_of(chapter))
+
+
+def cost_of(chapter: str) -> str:
+    """The measured cost of a chapter, one sentence a mode, from the shipped `chapter_costs.json`."""
+    try:
+        measured = checkpoint.results("chapter_costs").get(chapter, {})
+    except FileNotFoundError:
+        measured = {}
+    said = [
+        f"{mode.upper()} took {run['seconds'] / 60:.1f} minutes and {run['memory_gb']:.1f} GB of memory "
+        f"on {run['made']['device']}"
+        for mode, run in measured.items()
+    ]
+    return "; ".join(said) + ". Nothing is downloaded." if said else "not measured yet"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that a notebook shows as HTML and a terminal as text."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    def _repr_html_(self) -> str:
+        def row(cells, tag):
+            first, *others = cells
+            return (
+                f"<tr><th style='text-align:left'>{first}</th>"
+                + "".join(f"<{tag} style='text-align:right'>{c}</{tag}>" for c in others)
+                + "</tr>"
+            )
+
+        body = "".join(row(r, "td") for r in self.rows)
+        caption = f'<figcaption style="margin-top:.4em">{self.caption}</figcaption>' if self.caption else ""
+        return (
+            f'<figure class="srvp-figure srvp-table" style="margin:1em 0;overflow-x:auto"><table><thead>'
+            f"{row(self.head, 'th')}</thead><tbody>{body}</tbody></table>{caption}</figure>"
+        )
+
+    def __repr__(self) -> str:
+        widths = [max(len(r[i]) for r in (self.head, *self.rows)) for i in range(len(self.head))]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)) for r in (self.head, *self.rows))
+
+
+def results_table(results: dict[str, dict]) -> Table:
+    """Results of `srvp-lite evaluate` side by side: one column pair (PSNR, SSIM) a name, one row a kind of prediction."""
+    first = next(iter(results.values()))
+    counts = list(first["psnr"]["best_of"])
+    kinds = [(f"model, best of {n}", lambda m, n=n: m["best_of"][n]) for n in reversed(counts) if n != "1"]
+    kinds += [
+        ("model, one sample", lambda m: m["expected"]),
+        ("mean frame", lambda m: m["mean_frame"]),
+        ("copy last", lambda m: m["copy_last"]),
+    ]
+    rows = tuple(
+        (
+            kind,
+            *(cell(pick(r[metric]), digits) for r in results.values() for metric, digits in (("psnr", 2), ("ssim", 3))),
+        )
+        for kind, pick in kinds
+    )
+    head = ("", *(f"{name}<br>{metric}" for name in results for metric in ("PSNR (dB)", "SSIM")))
+    p, made = first["protocol"], first["made"]
+    caption = (
+        f"{p['n_clips']} held-out clips, {p['n_cond']} frames given, {p['n_predicted']} predicted, mean ± 95 % over clips. "
+        f"Made by <code>{made['command']}</code>, seed {p['seed']}, commit {made['commit']}, on {made['device']}."
+    )
+    return Table(head, rows, caption)
+
+
+def cell(value: dict[str, float], digits: int) -> str:
+    return f"{value['mean']:.{digits}f} ± {value['interval']:.{digits}f}"

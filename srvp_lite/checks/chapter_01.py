@@ -9,6 +9,8 @@ import torch
 from srvp_lite import metrics
 from srvp_lite.checks.result import Diagnosis, as_tensor, close, exercise, returned, same_shape
 
+__all__ = ["average_of_futures", "psnr", "reflect"]
+
 
 @exercise("Right. The squared error is smallest at the mean of the futures, weighted by their probabilities.")
 def average_of_futures(answer: Callable) -> None:

@@ -1,0 +1,3 @@
+"""Checks of chapter 2."""
+
+__all__: list[str] = []

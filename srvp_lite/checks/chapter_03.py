@@ -1,0 +1,3 @@
+"""Checks of chapter 3."""
+
+__all__: list[str] = []

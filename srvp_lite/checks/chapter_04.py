@@ -1,0 +1,3 @@
+"""Checks of chapter 4."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Checks of chapter 5."""
+
+__all__: list[str] = []

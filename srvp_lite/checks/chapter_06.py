@@ -1,0 +1,3 @@
+"""Checks of chapter 6."""
+
+__all__: list[str] = []
