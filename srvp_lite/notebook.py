@@ -100,7 +100,7 @@ class Table:
 
 
 def results_table(results: dict[str, dict]) -> Table:
-    """Results of `srvp-lite evaluate` side by side: one column pair (PSNR, SSIM) a name, one row a kind of prediction."""
+    """Results of `srvp-lite evaluate` side by side: PSNR and SSIM for each name, one row a kind of prediction."""
     first = next(iter(results.values()))
     counts = list(first["psnr"]["best_of"])
     kinds = [(f"model, best of {n}", lambda m, n=n: m["best_of"][n]) for n in reversed(counts) if n != "1"]
@@ -109,17 +109,12 @@ def results_table(results: dict[str, dict]) -> Table:
         ("mean frame", lambda m: m["mean_frame"]),
         ("copy last", lambda m: m["copy_last"]),
     ]
-    rows = tuple(
-        (
-            kind,
-            *(cell(pick(r[metric]), digits) for r in results.values() for metric, digits in (("psnr", 2), ("ssim", 3))),
-        )
-        for kind, pick in kinds
-    )
-    head = ("", *(f"{name}<br>{metric}" for name in results for metric in ("PSNR (dB)", "SSIM")))
+    columns = [(name, metric, digits) for name in results for metric, digits in (("psnr", 2), ("ssim", 3))]
+    rows = tuple((kind, *(cell(pick(results[n][m]), digits) for n, m, digits in columns)) for kind, pick in kinds)
+    head = ("", *(f"{name} {'PSNR (dB)' if metric == 'psnr' else 'SSIM'}" for name, metric, _ in columns))
     p, made = first["protocol"], first["made"]
     caption = (
-        f"{p['n_clips']} held-out clips, {p['n_cond']} frames given, {p['n_predicted']} predicted, mean ± 95 % over clips. "
+        f"{p['n_clips']} held-out clips, {p['n_cond']} frames given, {p['n_predicted']} predicted, mean ± 95 %. "
         f"Made by <code>{made['command']}</code>, seed {p['seed']}, commit {made['commit']}, on {made['device']}."
     )
     return Table(head, rows, caption)

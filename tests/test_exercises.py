@@ -1,4 +1,4 @@
-"""Exercises: every solution passes its own check, every stub is open, and typical wrong answers get the right diagnosis.
+"""Exercises: every solution passes its own check, every stub is open, typical wrong answers get the right diagnosis.
 
 A chapter marks its cells with tags: `setup` and `defs` cells are run first, in order (they must be quick); then for
 each exercise N.M the stub in `exercise-N.M` or the code of the solution in `solution-N.M`, and `check-N.M`.
