@@ -1,0 +1,91 @@
+"""What is shipped: the models load by name, their results are theirs, and they are as good as the book says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import srvp_lite
+from srvp_lite import checkpoint, metrics
+from srvp_lite.train import moving_digits
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ["lite-deterministic", "lite-stochastic"]
+
+
+def test_the_shipped_models_are_listed():
+    assert checkpoint.shipped_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_says_how_it_was_made(name):
+    info = checkpoint.read_header(checkpoint.find(name))["info"]
+    made = info["made"]
+    assert made["command"].startswith("srvp-lite train lite") and made["commit"] and made["device"]
+    assert made["seconds"] > 0 and made["torch"] and info["step"] > 0
+    assert checkpoint.find(name).stat().st_size < 16e6, "larger weights come by URL"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_results_belong_to_the_weights(name):
+    results = srvp_lite.results(name)
+    assert results["made"]["model_sha256"] == checkpoint.sha256(checkpoint.find(name))
+    assert results["protocol"]["n_samples"] == 100 and results["protocol"]["n_predicted"] == 15
+    assert f"evaluate {name}" in results["made"]["command"]
+
+
+def test_the_deterministic_model_beats_both_baselines_by_three_decibels():
+    psnr = srvp_lite.results("lite-deterministic")["psnr"]
+    best = psnr["best_of"]["100"]["mean"]
+    assert best > psnr["copy_last"]["mean"] + 3 and best > psnr["mean_frame"]["mean"] + 3
+
+
+def test_best_of_many_helps_most_where_the_future_is_open():
+    gain = {}
+    for name in NAMES:
+        best = srvp_lite.results(name)["psnr"]["best_of"]
+        gain[name] = best["100"]["mean"] - best["1"]["mean"]
+        interval = best["1"]["interval"] + best["100"]["interval"]
+        assert gain[name] > interval
+    assert gain["lite-stochastic"] > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_published_numbers_can_be_measured_again(name):
+    """A few clips and samples of the same test set, scored anew: within the noise of so few of the published mean."""
+    model, data = srvp_lite.load(name), srvp_lite.experiment(name).data
+    clips = moving_digits(data, "test").sample(500, 20, torch.Generator().manual_seed(42))[:60]
+    with torch.no_grad():
+        future = model.predict(clips[:, :5], 15, 4, generator=torch.Generator().manual_seed(0))
+    score = metrics.psnr(future, clips[None, :, 5:].expand_as(future)).mean(dim=(0, 2))
+    published = srvp_lite.results(name)["psnr"]["expected"]["mean"]
+    error = score.std().item() / len(score) ** 0.5
+    assert abs(score.mean().item() - published) < 4 * error
+
+
+def test_the_readme_shows_code_that_runs():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    namespace = {}
+    for block in blocks:
+        exec(block, namespace)
+    assert namespace["futures"].shape == (10, 4, 15, 1, 32, 32)
+    assert namespace["smooth"].shape == (1, 4, 60, 1, 32, 32)
+
+
+def test_results_are_found_or_named():
+    with pytest.raises(FileNotFoundError, match="no shipped results named 'nothing'; there are .*lite-deterministic"):
+        srvp_lite.results("nothing")
+
+
+def test_an_installed_wheel_carries_the_models():
+    """pyproject.toml maps data/ into the package, where `shipped_dir` looks first."""
+    import tomllib
+
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert targets["force-include"] == {
+        f"data/{kind}": f"srvp_lite/shipped/{kind}" for kind in ("checkpoints", "results")
+    }
+    for name in NAMES:
+        assert json.loads((ROOT / "data" / "results" / f"{name}.json").read_text())["protocol"]
