@@ -12,7 +12,7 @@ FRESH := _build/.fresh
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab train-lite clean
+.PHONY: help book test lab train-lite costs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ train-lite: $(INSTALLED)  ## train both small models on this machine, into runs/
 	$(BIN)/srvp-lite train lite --out runs/lite $(if $(wildcard runs/lite/state.pt),--resume)
 	$(BIN)/srvp-lite train lite-deterministic --out runs/lite-deterministic \
 		$(if $(wildcard runs/lite-deterministic/state.pt),--resume)
+
+costs: $(INSTALLED)  ## measure what each chapter costs to run, for its first cell (an idle machine, please)
+	$(BIN)/python book/measure_costs.py
 
 clean:  ## remove what was built; .venv and runs stay
 	rm -rf _build

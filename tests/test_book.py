@@ -144,6 +144,7 @@ HTML = ROOT / "_build" / "html"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in HTML.rglob("*.html") if "_static" not in p.parts)
 DESK, PHONE = 1280, 400
+PATIENCE = 180_000  # milliseconds; other tests run beside these
 
 if not PAGES:
     MISSING = "the book is not built; `make book` builds it"
@@ -212,7 +213,7 @@ def browser():
 
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -230,7 +231,7 @@ def view(browser):
             tab.on("requestfailed", lambda request: errors.append(f"failed: {request.url[:200]}"))
             tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
             tab.on("pageerror", lambda error: errors.append(str(error)))
-            tab.goto((HTML / page).as_uri(), wait_until="load")
+            tab.goto((HTML / page).as_uri(), wait_until="load", timeout=PATIENCE)
             seen = tab.evaluate(LOOK)
             return View(requests=requests, errors=errors, **seen)
 
@@ -246,8 +247,8 @@ def test_the_build_holds_the_whole_table_of_contents():
 def test_the_front_door_leads_to_the_first_page(browser):
     with browser.new_context() as context:
         tab = context.new_page()
-        tab.goto((HTML / "index.html").as_uri())
-        tab.wait_for_url((HTML / built(TOC[0])).as_uri(), timeout=10_000)
+        tab.goto((HTML / "index.html").as_uri(), timeout=PATIENCE)
+        tab.wait_for_url((HTML / built(TOC[0])).as_uri(), timeout=PATIENCE)
 
 
 @needs_pages
@@ -307,6 +308,6 @@ def test_search_finds_a_word_offline(browser):
     with browser.new_context() as context:
         tab, errors = context.new_page(), []
         tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.goto((HTML / "search.html").as_uri() + "?q=residual")
-        tab.wait_for_selector("#search-results li a", timeout=20_000)
+        tab.goto((HTML / "search.html").as_uri() + "?q=residual", timeout=PATIENCE)
+        tab.wait_for_selector("#search-results li a", timeout=PATIENCE)
         assert errors == []
