@@ -124,7 +124,15 @@ def test_it_learns(tmp_path):
     train(experiment, tmp_path / "run", device="cpu")
     nll = [line["nll"] for line in read_log(tmp_path / "run") if "nll" in line]
     # The constant of the likelihood is known; what is left above it is the squared error, which must shrink.
-    constant = 7 * 32 * 32 * (0.5 * torch.log(torch.tensor(2 * torch.pi)).item() + torch.log(torch.tensor(0.3)).item())
+    constant = (
+        7
+        * 32
+        * 32
+        * (
+            0.5 * torch.log(torch.tensor(2 * torch.pi)).item()
+            + torch.log(torch.tensor(experiment.train.obs_std)).item()
+        )
+    )
     assert nll[-1] - constant < 0.5 * (nll[0] - constant)
 
 
