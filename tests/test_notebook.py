@@ -1,0 +1,80 @@
+"""The chapters' first cell, and their tables."""
+
+import json
+
+import pytest
+import torch
+
+import srvp_lite
+from srvp_lite import checkpoint, notebook
+from srvp_lite.checks.result import Diagnosis, Result, exercise
+
+
+def test_begin_seeds_and_speaks(monkeypatch):
+    monkeypatch.delenv("SRVP_FULL", raising=False)
+    session = notebook.begin(book=srvp_lite.__version__, chapter="01_predicting_video", seed=5)
+    first = torch.rand(3)
+    notebook.begin(book=srvp_lite.__version__, chapter="01_predicting_video", seed=5)
+    assert torch.equal(first, torch.rand(3))
+    text = repr(session)
+    assert session.fast and f"srvp_lite {srvp_lite.__version__}" in text and "Device: the" in text and "FAST" in text
+    monkeypatch.setenv("SRVP_FULL", "1")
+    assert not notebook.begin(book=srvp_lite.__version__, chapter="x").fast
+
+
+def test_a_book_of_another_version_says_what_to_install():
+    with pytest.raises(
+        ImportError, match=r"written with srvp_lite 9.1.0, installed is .* pip install \"srvp-lite~=9.1.0"
+    ):
+        notebook.begin(book="9.1.0", chapter="x")
+
+
+def test_costs_are_read_from_the_measured_file(tmp_path, monkeypatch):
+    run = {"seconds": 90.0, "memory_gb": 1.25, "made": {"device": "a test"}}
+    (tmp_path / "chapter_costs.json").write_text(json.dumps({"01_x": {"fast": run}}))
+    monkeypatch.setattr(checkpoint, "shipped_dir", lambda kind: tmp_path)
+    assert notebook.cost_of("01_x") == "FAST took 1.5 minutes and 1.2 GB of memory on a test. Nothing is downloaded."
+    assert notebook.cost_of("02_y") == "not measured yet"
+
+
+def test_results_table_shows_every_number_and_how_it_was_made():
+    def value(mean):
+        return {"mean": mean, "interval": 0.125}
+
+    one = {
+        "best_of": {"1": value(10), "5": value(12)},
+        "expected": value(10.5),
+        "mean_frame": value(9),
+        "copy_last": value(8),
+    }
+    results = {
+        "protocol": {"n_clips": 7, "n_cond": 5, "n_predicted": 15, "seed": 42},
+        "made": {"command": "srvp-lite evaluate a", "commit": "abc", "device": "a test"},
+        "psnr": one,
+        "ssim": one,
+    }
+    table = notebook.results_table({"a": results})
+    html, text = table._repr_html_(), repr(table)
+    for word in ("12.00 ± 0.12", "best of 5", "mean frame", "copy last", "10.50"):
+        assert word in html and word in text
+    assert "srvp-lite evaluate a" in html and "commit abc" in html and "7 held-out clips" in html
+
+
+def test_checks_answer_instead_of_raising():
+    @exercise("Good.")
+    def check(answer):
+        if answer() != 3:
+            raise Diagnosis("It should be 3.")
+
+    def broken():
+        return undefined_name  # noqa: F821
+
+    def stub():
+        raise NotImplementedError
+
+    assert check(lambda: 3) and check(lambda: 3).message == "Good."
+    assert repr(check(lambda: 4)) == "✗ It should be 3."
+    assert check(stub).status == check(None).status == "open"
+    result = check(broken)
+    assert result.status == "wrong" and "NameError" in result.message and "return undefined_name" in result.message
+    assert "&lt;b&gt;" in Result("wrong", "<b>")._repr_html_()
