@@ -183,7 +183,7 @@ class Experiment:
 
 _lite_data = DataConfig(digits="sklearn", digit_size=12, frame_size=32, max_speed=2)
 _lite_train = TrainConfig(
-    # obs_std: a digit misplaced by half a pixel then weighs about as much against the KL as in the paper's setting, where
+    # obs_std: a digit misplaced by half a pixel then weighs about as much against the KL as in the paper, where
     # digits are larger and obs_std is 1. With 0.3 z corrects the state at every frame, and f learns more slowly.
     # val_samples: with few samples, the best one's PSNR favours a blur in the stochastic set.
     obs_std=0.5, batch_size=16, n_frames=15, n_frames_test=20, lr=1.5e-3, constant_steps=6_000, decay_steps=18_000,
