@@ -39,13 +39,16 @@ class Picture:
     alt: str
     caption: str = ""
     width: int | None = None
+    wide: bool = False
+    """Whether it scrolls sideways on a narrow screen instead of shrinking."""
 
     def _repr_html_(self) -> str:
         source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
         width = f"width:{self.width}px;" if self.width else ""
         caption = f'<figcaption style="margin-top:.4em">{self.caption}</figcaption>' if self.caption else ""
+        kind = "srvp-figure wide" if self.wide else "srvp-figure"
         return (
-            f'<figure class="srvp-figure" style="margin:1em 0"><img src="{source}" alt="{html.escape(self.alt)}" '
+            f'<figure class="{kind}" style="margin:1em 0"><img src="{source}" alt="{html.escape(self.alt)}" '
             f'style="{width}max-width:100%;height:auto;background:{PAPER};border-radius:6px">{caption}</figure>'
         )
 
@@ -79,7 +82,7 @@ def strip(
 ) -> Picture:
     """The clips as rows of frames, time running to the right, for a notebook; shows one frame in `every`."""
     image = strip_image(clips, n_cond, labels, scale, every)
-    return Picture(encode_png(image), "image/png", alt, caption, image.width)
+    return Picture(encode_png(image), "image/png", alt, caption, image.width, wide=True)
 
 
 def figure(fig, alt: str, caption: str = "") -> Picture:
