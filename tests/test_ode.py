@@ -60,11 +60,11 @@ class Linear(torch.nn.Module):
 def problem():
     f = Linear()
     y = torch.randn(2, 3, generator=generator(3), dtype=torch.float64)
-    z = torch.randn(2, 4, 2, generator=generator(4), dtype=torch.float64)
+    z = torch.randn(2, 2, 2, generator=generator(4), dtype=torch.float64)
     return f, y, z
 
 
-TIMES = [0, 0.4, 1, 1.5, 2.75, 4]
+TIMES = [0, 0.4, 1, 1.75, 2]
 
 
 @pytest.mark.parametrize("method, order", [("euler", 1), ("midpoint", 2), ("rk4", 4)])
@@ -74,7 +74,7 @@ def test_order_of_convergence_across_jumps(problem, method, order):
     exact = f.exact(y, z, TIMES)
     errors = [
         (ode.solve(f, y, z, TIMES, method, steps) - exact).abs().amax(dim=(0, 2))[1:]
-        for steps in ((200, 400) if method == "euler" else (20, 40))
+        for steps in ((40, 80) if method == "euler" else (10, 20))
     ]
     slopes = (errors[0] / errors[1]).log2()
     torch.testing.assert_close(slopes, torch.full_like(slopes, order), atol=0.25, rtol=0)
@@ -92,19 +92,19 @@ def test_one_call_over_several_frames_would_be_wrong_for_rk4(problem):
     import torchdiffeq
 
     f, y, z = problem
-    exact = f.exact(y, z, [3])[:, 0]
+    exact = f.exact(y, z, [2])[:, 0]
 
     def jumping(t, y):
-        return f(torch.cat([y, z[:, int(t)]], dim=-1))
+        return f(torch.cat([y, z[:, min(int(t), 1)]], dim=-1))
 
-    t = torch.tensor([0.0, 3.0], dtype=torch.float64)
+    t = torch.tensor([0.0, 2.0], dtype=torch.float64)
     naive = torchdiffeq.odeint(jumping, y, t, method="rk4", options={"step_size": 1 / 16})[-1]
-    ours = ode.solve(f, y, z, [3], "rk4", 16)[:, 0]
+    ours = ode.solve(f, y, z, [2], "rk4", 16)[:, 0]
     assert (naive - exact).abs().max() > 1e-3 and (ours - exact).abs().max() < 1e-5
 
 
-@given(K=st.integers(1, 50), n=st.integers(1, 8))
-@settings(max_examples=25, deadline=None)
+@given(K=st.integers(1, 50), n=st.integers(1, 3))
+@settings(max_examples=15, deadline=None)
 def test_euler_is_the_residual_loop(K, n):
     d = dynamics()
     y = torch.randn(2, 3, generator=generator(5), dtype=torch.float64)
@@ -172,17 +172,17 @@ def test_gradients_flow_to_y_z_and_f(method):
 def test_gradients_of_the_exact_problem(problem):
     f, y, z = problem
     z.requires_grad_()
-    assert torch.autograd.gradcheck(lambda y, z: ode.solve(f, y, z, [0.5, 1.5], "rk4", 4), (y.requires_grad_(), z))
+    assert torch.autograd.gradcheck(lambda y, z: ode.solve(f, y, z, [0.5, 1.5], "rk4", 2), (y.requires_grad_(), z))
 
 
-@pytest.mark.parametrize("method, steps", [("rk4", 30), ("rk4", 49), ("dopri5", None)])
+@pytest.mark.parametrize("method, steps", [("rk4", 10), ("dopri5", None)])
 def test_the_adjoint_gives_the_same_gradients(problem, method, steps):
     """z among them, which the adjoint does not find by itself."""
     f, y, z = problem
     wanted = (y.requires_grad_(), z.requires_grad_(), *f.parameters())
-    options = dict(method=method, steps_per_frame=steps, rtol=1e-9, atol=1e-11)
+    options = dict(method=method, steps_per_frame=steps, rtol=1e-7, atol=1e-9)
     loss, adjoint_loss = (
-        ode.solve(f, y, z, [0.4, 1, 2.6, 4], adjoint=adjoint, **options).square().sum() for adjoint in (False, True)
+        ode.solve(f, y, z, [0.4, 2], adjoint=adjoint, **options).square().sum() for adjoint in (False, True)
     )
     for a, b in zip(torch.autograd.grad(loss, wanted), torch.autograd.grad(adjoint_loss, wanted)):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
