@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import shlex
 import subprocess
@@ -30,8 +31,12 @@ def made_by(device: torch.device, seconds: float) -> dict:
     }
 
 
+@functools.cache
 def commit() -> str | None:
-    """The commit of the checkout that the package runs from, "+" added if files were changed since; None elsewhere."""
+    """The commit of the checkout that the package runs from, "+" added if files were changed since; None elsewhere.
+
+    Asked first when a run starts, and remembered: a checkout may move on under a long run.
+    """
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None

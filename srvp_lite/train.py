@@ -29,7 +29,7 @@ from srvp_lite.data.moving_mnist import MovingMNIST
 from srvp_lite.elbo import elbo
 from srvp_lite.evaluate import score_samples
 from srvp_lite.model import SRVP
-from srvp_lite.provenance import device_name, made_by
+from srvp_lite.provenance import commit, device_name, made_by
 
 
 class Diverged(RuntimeError):
@@ -280,6 +280,7 @@ def describe(experiment: Experiment, model: SRVP, device: torch.device, out: Pat
         f"Cost       {t.steps - first_step:,} steps of {t.batch_size} clips, "
         f"{(t.steps - first_step) * t.batch_size * t.n_frames:,} frames; the bar below shows the time they take",
         f"Folder     {out}" + (f", resumed at step {first_step:,}" if first_step else ""),
+        f"Code       srvp-lite {srvp_lite.__version__}, commit {commit() or 'unknown'}",
     ]
     if device.type == "cpu" and n_parameters > 5_000_000:
         lines.append("Warning    this model needs a GPU: on a CPU the run takes months. Try the preset 'lite'.")
