@@ -56,7 +56,7 @@ def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> SRVP:
         config = ModelConfig(**read_header(path)["model"])
         model = SRVP(config)
         load_weights(model, safetensors.torch.load_file(path), path)
-    return model.to(device).eval()
+    return model.to(device, memory_format=torch.channels_last).eval()  # convolutions run faster so, on a CPU too
 
 
 def find(path_or_name: str | Path) -> Path:

@@ -27,7 +27,9 @@ def test_a_model_says_how_it_was_made(name):
     info = checkpoint.read_header(checkpoint.find(name))["info"]
     made = info["made"]
     assert made["command"].startswith("srvp-lite train lite") and made["commit"] and made["device"]
-    assert made["seconds"] > 0 and made["torch"] and info["step"] > 0
+    assert 0 < made["seconds"] < 3600, "the book says: in under an hour"
+    assert "--threads 1" in made["command"], "the book says: on one CPU core"
+    assert made["torch"] and info["step"] > 0
     assert checkpoint.find(name).stat().st_size < 16e6, "larger weights come by URL"
 
 
