@@ -28,13 +28,9 @@ class Session:
         if self.device.type == "cuda":
             device = f"the GPU {torch.cuda.get_device_name(self.device)}"
         else:
-            device = f"the CPU, {torch.get_num_threads()} threads (no GPU here; this chapter needs none)"
-        mode = (
-            "FAST: short trainings; set the environment variable SRVP_FULL=1 before the first cell for the long ones"
-            if self.fast
-            else "FULL: long trainings, as the card above says"
-        )
-        return f"srvp_lite {srvp_lite.__version__}\nDevice: {device}\nMode: {mode}\nCost: {self.cost}"
+            device = f"the CPU, {torch.get_num_threads()} threads (no GPU here)"
+        mode = "FAST (the environment variable SRVP_FULL=1 asks for FULL)" if self.fast else "FULL, with long trainings"
+        return f"srvp_lite {srvp_lite.__version__}\nDevice  {device}\nMode    {mode}\nCost    {self.cost}"
 
 
 def begin(book: str, chapter: str, seed: int = 1) -> Session:
@@ -63,11 +59,11 @@ def cost_of(chapter: str) -> str:
     except FileNotFoundError:
         measured = {}
     said = [
-        f"{mode.upper()} took {run['seconds'] / 60:.1f} minutes and {run['memory_gb']:.1f} GB of memory "
-        f"on {run['made']['device']}"
+        f"{mode.upper()} {run['seconds'] / 60:.1f} minutes, {run['memory_gb']:.1f} GB, no download; "
+        f"{run['made']['device']}"
         for mode, run in measured.items()
     ]
-    return "; ".join(said) + ". Nothing is downloaded." if said else "not measured yet"
+    return "\n        ".join(said) if said else "not measured yet"
 
 
 @dataclass(frozen=True)

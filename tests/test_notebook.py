@@ -17,7 +17,7 @@ def test_begin_seeds_and_speaks(monkeypatch):
     notebook.begin(book=srvp_lite.__version__, chapter="01_predicting_video", seed=5)
     assert torch.equal(first, torch.rand(3))
     text = repr(session)
-    assert session.fast and f"srvp_lite {srvp_lite.__version__}" in text and "Device: the" in text and "FAST" in text
+    assert session.fast and f"srvp_lite {srvp_lite.__version__}" in text and "Device  the" in text and "FAST" in text
     monkeypatch.setenv("SRVP_FULL", "1")
     assert not notebook.begin(book=srvp_lite.__version__, chapter="x").fast
 
@@ -33,7 +33,7 @@ def test_costs_are_read_from_the_measured_file(tmp_path, monkeypatch):
     run = {"seconds": 90.0, "memory_gb": 1.25, "made": {"device": "a test"}}
     (tmp_path / "chapter_costs.json").write_text(json.dumps({"01_x": {"fast": run}}))
     monkeypatch.setattr(checkpoint, "shipped_dir", lambda kind: tmp_path)
-    assert notebook.cost_of("01_x") == "FAST took 1.5 minutes and 1.2 GB of memory on a test. Nothing is downloaded."
+    assert notebook.cost_of("01_x") == "FAST 1.5 minutes, 1.2 GB, no download; a test"
     assert notebook.cost_of("02_y") == "not measured yet"
 
 
