@@ -152,18 +152,28 @@ class SRVP(nn.Module):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         with evaluation_mode(self):
-            h, skips = self.encode(x_cond)
-            w = self.content(self.content_encodings(h))
-            # Every sample has its own y and z; what they share is computed once and repeated, samples outermost.
-            q_y = self.inference.q_y(h[:, : self.config.nt_inf])
-            q_z = self.inference.q_z(h)
-            y_1 = repeat(q_y, n_samples).sample(generator)
-            z = repeat(q_z, n_samples).sample(generator)
-            y, _ = self.dynamics.rollout(y_1, z, self.config.steps_per_frame)
-            y, _ = self.dynamics.generate(y[:, -1], n_frames, steps, generator)
+            y, w, skips = self.condition(x_cond, n_samples, generator)
+            y, _ = self.dynamics.generate(y, n_frames, steps, generator)
             y = y[:, steps // frame_rate - 1 :: steps // frame_rate]
-            skips = None if skips is None else [s.repeat(n_samples, 1, 1, 1) for s in skips]
-            return self.decode(w.repeat(n_samples, 1), y, skips).unflatten(0, (n_samples, x_cond.shape[0]))
+            return self.decode(w, y, skips).unflatten(0, (n_samples, x_cond.shape[0]))
+
+    def condition(
+        self, x_cond: Float[Tensor, "b t c h w"], n_samples: int = 1, generator: torch.Generator | None = None
+    ) -> tuple[Float[Tensor, "sb ny"], Float[Tensor, "sb nw"], list[Tensor] | None]:
+        """What predictions start from: n_samples draws of the state at the last conditioning frame, w, and the skips.
+
+        Each has n_samples * B rows, samples outermost. Every sample has its own y_1 and z, drawn from the posterior;
+        what they share is computed once and repeated.
+        """
+        h, skips = self.encode(x_cond)
+        w = self.content(self.content_encodings(h))
+        q_y = self.inference.q_y(h[:, : self.config.nt_inf])
+        q_z = self.inference.q_z(h)
+        y_1 = repeat(q_y, n_samples).sample(generator)
+        z = repeat(q_z, n_samples).sample(generator)
+        y, _ = self.dynamics.rollout(y_1, z, self.config.steps_per_frame)
+        skips = None if skips is None else [s.repeat(n_samples, 1, 1, 1) for s in skips]
+        return y[:, -1], w.repeat(n_samples, 1), skips
 
     def prediction_steps(self, steps_per_frame: int | None, frame_rate: int) -> int:
         """How many Euler steps `predict` makes per frame interval: a multiple of `frame_rate`, or ValueError."""

@@ -29,7 +29,7 @@ except ImportError as error:
     ) from error
 
 from srvp_lite.dynamics import Dynamics
-from srvp_lite.model import SRVP, evaluation_mode, repeat
+from srvp_lite.model import SRVP, evaluation_mode
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -146,15 +146,9 @@ def predict(
     if steps_per_frame is None and method in FIXED:
         steps_per_frame = model.config.steps_per_frame
     with evaluation_mode(model):
-        h, skips = model.encode(x_cond)
-        w = model.content(model.content_encodings(h))
-        q_y, q_z = model.inference.q_y(h[:, : model.config.nt_inf]), model.inference.q_z(h)
-        y_1 = repeat(q_y, n_samples).sample(generator)
-        z = repeat(q_z, n_samples).sample(generator)
-        y, _ = model.dynamics.rollout(y_1, z, model.config.steps_per_frame)
-        y, _ = generate(model.dynamics, y[:, -1], times, method, steps_per_frame, rtol, atol, generator)
-        skips = None if skips is None else [s.repeat(n_samples, 1, 1, 1) for s in skips]
-        return model.decode(w.repeat(n_samples, 1), y, skips).unflatten(0, (n_samples, x_cond.shape[0]))
+        y, w, skips = model.condition(x_cond, n_samples, generator)
+        y, _ = generate(model.dynamics, y, times, method, steps_per_frame, rtol, atol, generator)
+        return model.decode(w, y, skips).unflatten(0, (n_samples, x_cond.shape[0]))
 
 
 def interval(f, y, z, fractions, method, steps_per_frame, rtol, atol, adjoint):

@@ -16,6 +16,7 @@ import PIL.ImageFont  # noqa: F401
 import safetensors.torch  # noqa: F401
 import sklearn.datasets  # noqa: F401
 import torch.utils.tensorboard  # noqa: F401
+import torchdiffeq  # noqa: F401
 import tqdm.auto  # noqa: F401
 import tyro  # noqa: F401
 from jaxtyping import install_import_hook
