@@ -18,7 +18,7 @@ import torch
 from srvp_lite.data.digits import load_digits, read_mnist
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int, Shaped
+    from jaxtyping import Bool, Float, Int, Shaped
     from torch import Tensor
 
 EPSILON = 1e-8  # a wall touched to within this is not crossed
@@ -125,7 +125,7 @@ class Clips:
     """Which digit each one is."""
 
     @property
-    def bounces(self) -> Float[Tensor, "b t"]:
+    def bounces(self) -> Bool[Tensor, "b t"]:
         """Whether some digit met a wall on its way to a frame (always False for the first). In the stochastic version
         a digit may draw the velocity it had; such a hit leaves no trace and is not counted."""
         changed = (self.velocities.diff(dim=2) != 0).any(dim=-1).any(dim=1)
