@@ -128,7 +128,13 @@ def lstm_cell(answer: Callable) -> None:
         x, h, c = (torch.randn(b, m, generator=g) for m in (n_in, n, n))
         expected_h, expected_c = torch_cell(x, (h, c))
     w_ih, w_hh, b_ih, b_hh = weights
-    new = returned(answer(x, h, c, w_ih, w_hh, b_ih, b_hh))
+    try:
+        new = returned(answer(x, h, c, w_ih, w_hh, b_ih, b_hh))
+    except RuntimeError as error:
+        raise Diagnosis(
+            f"The shapes do not fit ({error}). Inputs are rows, x (B, n_in), and w_ih is (4 n, n_in): their product is "
+            "x @ w_ih.T, (B, 4 n), one quarter for each gate. The same for h and w_hh."
+        ) from error
     if not isinstance(new, (tuple, list)) or len(new) != 2:
         raise Diagnosis("Return two tensors, the new h and the new c.")
     new_h, new_c = as_tensor(new[0], "The new h"), as_tensor(new[1], "The new c")
@@ -185,7 +191,13 @@ def kl_per_step(answer: Callable) -> None:
         return Gaussian.from_raw(states @ map_)
 
     q = Gaussian.from_raw(torch.randn(b, t - 1, 2 * n, generator=g))
-    value = as_tensor(answer(q, y, prior), "The KL")
+    try:
+        value = as_tensor(answer(q, y, prior), "The KL")
+    except RuntimeError as error:
+        raise Diagnosis(
+            f"The shapes do not fit ({error}). There are T states and T - 1 steps between them: the prior of a step looks "
+            "at the state before it, so leave out the last one."
+        ) from error
     p = prior(y[:, :-1])
     right = q.kl(p)
     if value.ndim == 0:

@@ -31,6 +31,7 @@ WRONG = {
         ("def first_state(h, network, k): return network(h[:, :k].flatten(1))", "Return a Gaussian"),
     ],
     "5.3": [
+        ("def lstm_step(x, h, c, w_ih, w_hh, b_ih, b_hh): return (w_ih @ x + b_ih), c", "Inputs are rows"),
         (lstm(order="f, i, g, o"), "Input and forget gate are swapped"),
         (lstm(order="i, f, o, g"), "torch's order is i f g o"),
         (lstm(h="o.sigmoid() * c_new, c_new"), "left out the tanh on the cell"),
@@ -39,6 +40,7 @@ WRONG = {
         (lstm(h="c_new, o.sigmoid() * c_new.tanh()"), "return h first"),
     ],
     "5.4": [
+        ("def kl_per_step(q, y, prior): return q.kl(prior(y)).sum(-1)", "leave out the last one"),
         ("def kl_per_step(q, y, prior): return q.kl(prior(y[:, :-1])).mean(-1)", "average over the coordinates"),
         ("def kl_per_step(q, y, prior): return prior(y[:, :-1]).kl(q).sum(-1)", "direction is turned"),
         ("def kl_per_step(q, y, prior): return q.kl(prior(y[:, 1:])).sum(-1)", "Off by one"),
