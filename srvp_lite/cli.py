@@ -14,6 +14,7 @@ from typing import Annotated, Union
 import torch
 import tyro
 
+import srvp_lite
 from srvp_lite import checkpoint
 from srvp_lite.config import PRESET_HELP, PRESETS, DataConfig, Experiment
 
@@ -66,7 +67,7 @@ class Evaluate:
 
 def evaluate(args: Evaluate) -> None:
     from srvp_lite import evaluate as evaluation
-    from srvp_lite.provenance import device_name, made_by
+    from srvp_lite.provenance import commit, device_name, made_by
     from srvp_lite.train import choose_device
 
     device = choose_device(args.device)
@@ -76,6 +77,7 @@ def evaluate(args: Evaluate) -> None:
     n_frames = args.n_frames or t.n_frames_test
     clips = test_set(experiment.data, args.clips, n_frames)
     print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {t.n_cond} frames given")
+    print(f"srvp-lite {srvp_lite.__version__}, commit {commit() or 'unknown'}")
     start = time.perf_counter()
     results = evaluation.evaluate(model, clips, t.n_cond, args.samples, args.seed, progress=True)
     print(evaluation.table(results))
