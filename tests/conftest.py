@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,8 @@ def shim_torchvision():
         library = torch.library.Library("torchvision", "DEF")
         library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        for name in [n for n in __import__("sys").modules if n.split(".")[0] == "torchvision"]:
-            del __import__("sys").modules[name]
+        for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
         import torchvision  # noqa: F401
 
         return library
