@@ -14,7 +14,7 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
-from srvp_lite.checkpoint import write_atomically
+from srvp_lite.files import write_atomically
 from srvp_lite.provenance import made_by
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,12 +8,8 @@ Every file is written beside its destination and then renamed, so a crash leaves
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import os
 import pickle
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import safetensors.torch
@@ -21,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from srvp_lite.config import Experiment, ModelConfig
+from srvp_lite.files import write_atomically
 from srvp_lite.model import SRVP
 
 FORMAT = "srvp-lite 1"
@@ -226,33 +223,3 @@ def read_tensors(path: str | Path) -> dict:
         if isinstance(error, FileNotFoundError):
             raise
         raise CheckpointError(f"{path} is damaged or truncated ({error}); copy or download it again") from error
-
-
-def write_atomically(path: str | Path, write: Callable[[str], None]) -> None:
-    """Calls `write(temporary_path)` in the folder of `path`, then renames: readers see the old file or the new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(fd)
-    try:
-        write(tmp)
-        with open(tmp, "rb+") as f:
-            os.fsync(f.fileno())
-        os.chmod(tmp, 0o666 & ~current_umask())  # mkstemp makes files that nobody else can read
-        os.replace(tmp, path)
-    except BaseException:
-        Path(tmp).unlink(missing_ok=True)
-        raise
-
-
-def sha256(path: str | Path) -> str:
-    """The hash of a file's bytes, or of a folder's model.pt."""
-    path = Path(path)
-    with open(path / "model.pt" if path.is_dir() else path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def current_umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

@@ -15,7 +15,7 @@ import torch
 import tyro
 
 import srvp_lite
-from srvp_lite import checkpoint
+from srvp_lite import checkpoint, files
 from srvp_lite.config import PRESET_HELP, PRESETS, DataConfig, Experiment
 
 
@@ -28,6 +28,8 @@ class Train:
     """Folder of the run: configuration, log, checkpoints. Made if missing."""
     resume: bool = False
     """Go on with the run in the folder, from its last checkpoint, exactly where it was."""
+    auto_resume: bool = False
+    """Go on if the folder holds a run and start one if not: for machines that may be taken away at any time."""
     device: str = "auto"
     """"auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1"."""
     threads: int | None = None
@@ -39,7 +41,7 @@ def train(args: Train) -> None:
 
     if args.threads is not None:
         torch.set_num_threads(args.threads)
-    run(args.experiment, args.out, args.resume, args.device)
+    run(args.experiment, args.out, "auto" if args.auto_resume else args.resume, args.device)
 
 
 @dataclass
@@ -84,11 +86,11 @@ def evaluate(args: Evaluate) -> None:
     if args.out is not None:
         made = {
             **made_by(device, time.perf_counter() - start),
-            "model_sha256": checkpoint.sha256(checkpoint.find(args.model)),
+            "model_sha256": files.sha256(checkpoint.find(args.model)),
             "data": dataclasses.asdict(experiment.data),
         }
         text = json.dumps({"made": made, **results}, indent=1)
-        checkpoint.write_atomically(args.out, lambda tmp: Path(tmp).write_text(text))
+        files.write_atomically(args.out, lambda tmp: Path(tmp).write_text(text))
         print(f"Written to {args.out}")
 
 
@@ -208,7 +210,7 @@ def main(argv: list[str] | None = None) -> None:
         prog="srvp-lite",
         description="Stochastic latent residual video prediction: train, evaluate, predict.",
         args=argv,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.AvoidSubcommands),
     )
     try:
         match command:

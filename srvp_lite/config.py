@@ -7,6 +7,7 @@ Values of the paper presets are those of the official code (paper, appendix on t
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -105,6 +106,20 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class VideoConfig:
+    """Real videos, from a store of decoded frames (data/video.py)."""
+
+    dataset: str
+    """Name of the store: the folder `root`/`dataset` holds it ("kth", "human36m", "bair", or your own)."""
+    root: str | None = None
+    """Folder of the stores; by default the one named by the environment variable SRVP_DATA_DIR."""
+    frame_size: int = 64
+    """Height and width of a frame, in pixels."""
+    on_device: bool = False
+    """Keep all frames in the device's memory, as bytes."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """The loss, the schedule and the bookkeeping of a run."""
 
@@ -126,10 +141,30 @@ class TrainConfig:
     """Frames of a validation and test clip, conditioning frames included."""
     lr: float = 3e-4
     """Adam's learning rate, constant at first."""
+    warmup_steps: int = 0
+    """First steps, in which the learning rate climbs linearly to its constant value."""
     constant_steps: int = 1_000_000
-    """Steps at constant learning rate."""
+    """Steps at constant learning rate, warm-up included."""
     decay_steps: int = 100_000
-    """Steps after that, in which the learning rate falls linearly to zero."""
+    """Steps after that, in which the learning rate falls to zero."""
+    decay: Literal["linear", "cosine"] = "linear"
+    """Shape of that fall."""
+    time_budget: str | None = None
+    """Fit the whole run into this much time, as in "25m", "1h30m" or "90s". The number of steps is then whatever the
+    machine manages, and constant_steps and decay_steps only say in what proportion to share it out."""
+    accumulate: int = 1
+    """Parts into which a step's batch is cut, one after the other, to save memory. Batch norms see one part each."""
+    clip_grad_norm: float | None = None
+    """Largest norm of the gradient; longer ones are shortened to it. Off by default, as in the paper."""
+    ema_decay: float = 0.0
+    """Validate and save a moving average of the weights, which keeps this share of itself at each step (0.999, say);
+    0 is off, as in the paper."""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """What the networks compute in; the loss is float32 always. "auto" is bf16 on GPUs that know it, else float32."""
+    compile: bool = False
+    """Compile the networks and the loop over time with torch.compile: about a minute at the start, faster steps."""
+    cuda_graph: bool = False
+    """Record a step once and replay it as one launch (one CUDA GPU only)."""
     seed: int = 1
     """Seed of everything: weights, data and noise of each step."""
     val_interval: int = 1000
@@ -143,15 +178,38 @@ class TrainConfig:
     log_interval: int = 50
     """Steps between two lines of the log."""
 
+    def __post_init__(self):
+        for name in ("batch_size", "accumulate", "log_interval", "val_interval", "checkpoint_interval"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)}")
+        for name in ("warmup_steps", "constant_steps", "decay_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size={self.batch_size} cannot be cut into accumulate={self.accumulate} equal parts")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 (off) and less than 1, got {self.ema_decay}")
+        if self.clip_grad_norm is not None and not self.clip_grad_norm > 0:
+            raise ValueError(f"clip_grad_norm must be positive, or left out, got {self.clip_grad_norm}")
+        if self.time_budget is not None:
+            seconds(self.time_budget)
+
     @property
     def steps(self) -> int:
-        """Steps of the whole run."""
+        """Steps of the whole run, where no time budget decides it."""
         return self.constant_steps + self.decay_steps
 
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of step number `step`, counted from 0."""
-        left = self.steps - step
-        return self.lr * min(1.0, max(0.0, left / max(1, self.decay_steps)))
+
+def seconds(duration: str) -> float:
+    """Seconds in a duration written like "25m", "1h30m", "90s" or "2d"."""
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        raise ValueError(f"a time is written like 25m, 1h30m or 90s, got {duration!r}")
+    total = sum(float(number) * units[unit] for number, unit in parts)
+    if not total > 0:
+        raise ValueError(f"a time budget must be longer than nothing, got {duration!r}")
+    return total
 
 
 @dataclass(frozen=True)
@@ -159,7 +217,7 @@ class Experiment:
     """One run: a model, its data, its training."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    data: DataConfig = field(default_factory=DataConfig)
+    data: DataConfig | VideoConfig = field(default_factory=DataConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
@@ -178,7 +236,8 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, d: dict) -> Experiment:
-        return cls(ModelConfig(**d["model"]), DataConfig(**d["data"]), TrainConfig(**d["train"]))
+        data = VideoConfig if "dataset" in d["data"] else DataConfig
+        return cls(ModelConfig(**d["model"]), data(**d["data"]), TrainConfig(**d["train"]))
 
 
 _lite_data = DataConfig(digits="sklearn", digit_size=12, frame_size=32, max_speed=2)
@@ -189,13 +248,43 @@ _lite_train = TrainConfig(
     obs_std=0.5, batch_size=16, n_frames=15, n_frames_test=20, lr=1.5e-3, constant_steps=6_000, decay_steps=18_000,
     val_samples=20,
 )  # fmt: skip
+_video_train = dict(beta_z=1.0, batch_size=100, obs_std=0.2)
 PRESETS = {
     "lite": Experiment(LITE_MODEL, _lite_data, _lite_train),
     "lite-deterministic": Experiment(LITE_MODEL, dataclasses.replace(_lite_data, stochastic=False), _lite_train),
     "smmnist": Experiment(),
     "mmnist": Experiment(
         data=DataConfig(stochastic=False),
-        train=TrainConfig(constant_steps=800_000, decay_steps=100_000, n_frames_test=100),
+        train=TrainConfig(constant_steps=800_000, n_frames_test=100),
+    ),
+    "kth": Experiment(
+        PAPER_MODELS["kth"],
+        VideoConfig("kth"),
+        TrainConfig(
+            **_video_train, n_cond=10, n_frames=20, n_frames_test=40, constant_steps=150_000, decay_steps=50_000
+        ),
+    ),
+    "human36m": Experiment(
+        PAPER_MODELS["human36m"],
+        VideoConfig("human36m"),
+        TrainConfig(
+            **_video_train, n_cond=8, n_frames=16, n_frames_test=53, constant_steps=325_000, decay_steps=25_000
+        ),
+    ),
+    "bair": Experiment(
+        PAPER_MODELS["bair"],
+        VideoConfig("bair"),
+        TrainConfig(
+            beta_z=1.0, batch_size=192, obs_std=0.71, n_cond=2, n_frames=12, n_frames_test=30, constant_steps=1_000_000,
+            decay_steps=500_000,
+        ),  # fmt: skip
+    ),
+    # Not the paper's schedule: what of it can be had within a time budget, half of it spent on the fall to zero.
+    "smmnist-speedrun": Experiment(
+        train=TrainConfig(
+            time_budget="25m", lr=1e-3, warmup_steps=1000, constant_steps=50, decay_steps=50, decay="cosine",
+            ema_decay=0.999, clip_grad_norm=2000.0, compile=True, val_interval=2000,
+        ),  # fmt: skip
     ),
 }
 PRESET_HELP = {
@@ -203,4 +292,8 @@ PRESET_HELP = {
     "lite-deterministic": "two digits on 32x32, reflected at a wall; for a CPU",
     "smmnist": "the paper's Stochastic Moving MNIST; needs a GPU and the MNIST files",
     "mmnist": "the paper's deterministic Moving MNIST; needs a GPU and the MNIST files",
+    "kth": "the paper's KTH; needs a GPU and a store of its videos",
+    "human36m": "the paper's Human3.6M; needs a GPU and a store of its videos",
+    "bair": "the paper's BAIR robot pushing; needs a GPU and a store of its videos",
+    "smmnist-speedrun": "Stochastic Moving MNIST in 25 minutes of a large GPU; needs the MNIST files",
 }

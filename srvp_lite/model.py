@@ -211,7 +211,7 @@ class SRVP(nn.Module):
                 f"this model needs at least {c.nt_inf} frames to infer y_1 and w (nt_inf), got {x.shape[1]}"
             )
         # Reading values back stalls a GPU, so there the range is checked at prediction only.
-        if not (x.is_cuda and self.training):
+        if x.device.type == "cpu" or not self.training:
             low, high = x.amin().item(), x.amax().item()
             if not (low >= 0 and high <= 1):
                 raise ValueError(

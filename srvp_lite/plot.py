@@ -110,7 +110,7 @@ def save(
     the clips, `scale` is the number of screen pixels per frame pixel, `fps` the frames per second. Raises ValueError
     for another ending, and ImportError for .mp4 where imageio and PyAV are missing.
     """
-    from srvp_lite.checkpoint import write_atomically
+    from srvp_lite.files import write_atomically
 
     path = Path(path)
     ending = path.suffix.lower()

@@ -1,131 +1,180 @@
 """Training, top to bottom: one straight loop that can be killed at any step and goes on as if nothing happened.
 
-Read in chapter 7. All randomness of step s comes from one generator seeded with (seed, s): no state of a random
+Read in chapter 7. All randomness of step s comes from generators seeded with (seed, s, rank): no state of a random
 generator needs saving, and a resumed run on a CPU ends with the same weights, bit for bit, as one never stopped.
-
-A run's folder holds `config.json`, `log.jsonl` (one line every log_interval steps and at each validation),
-`state.pt` (to resume from), `best.safetensors` and `last.safetensors` (to `load`), and TensorBoard's files if it is
-installed.
+The step itself is in `step.py`, what is written to disk in `run_folder.py`, how long it all takes in `schedule.py`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 import signal
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 
 import torch
 from tqdm.auto import tqdm
 
 import srvp_lite
-from srvp_lite import checkpoint
-from srvp_lite.config import DataConfig, Experiment
+from srvp_lite import checkpoint, count
+from srvp_lite.config import DataConfig, Experiment, VideoConfig
+from srvp_lite.data.ahead import ahead
 from srvp_lite.data.moving_mnist import MovingMNIST
-from srvp_lite.elbo import elbo
+from srvp_lite.data.video import VideoStore, open_videos
+from srvp_lite.distributed import World, join
 from srvp_lite.evaluate import score_samples
 from srvp_lite.model import SRVP
 from srvp_lite.provenance import commit, device_name, made_by
+from srvp_lite.run_folder import Log, load_state, open_folder, save_state
+from srvp_lite.schedule import Schedule
+from srvp_lite.step import Step, seed_of
 
 
 class Diverged(RuntimeError):
     """The loss is no longer a number."""
 
 
-def train(experiment: Experiment, out: str | Path, resume: bool = False, device: str = "auto") -> Path:
+def train(
+    experiment: Experiment, out: str | Path, resume: bool | Literal["auto"] = False, device: str = "auto"
+) -> Path:
     """Trains a model into the folder `out` and returns the path of the best checkpoint.
 
-    With `resume`, goes on from the folder's last checkpoint; without, the folder must not hold a run. SIGTERM and
-    SIGINT (Ctrl-C) save and stop. Raises FileExistsError, FileNotFoundError or ValueError on a folder that does not
-    fit the request, and Diverged, leaving the last good checkpoint, when the loss is not finite.
+    With `resume`, goes on from the folder's last checkpoint; without, the folder must not hold a run; "auto" does
+    what the folder allows. SIGTERM and SIGINT (Ctrl-C) save and stop. Under torchrun, the processes share each
+    step's batch. Raises FileExistsError, FileNotFoundError or ValueError on a folder that does not fit the request,
+    OSError when the disk is full, and Diverged when the loss is not finite; the last good checkpoint stays.
     """
-    out, device, t = Path(out), choose_device(device), experiment.train
-    open_folder(out, experiment, resume)
+    with join(choose_device(device)) as (world, own_device):
+        return run(experiment, Path(out), resume, own_device, world)
 
-    torch.manual_seed(t.seed)
-    model = SRVP(experiment.model).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=t.lr, fused=device.type == "cuda")
-    progress = {"step": 0, "seconds": 0.0, "best": -math.inf}
+
+def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], device: torch.device, world: World) -> Path:
+    t = experiment.train
+    batch = world.share(t.batch_size, "batch_size")
+    if batch % t.accumulate:
+        raise ValueError(f"a process's share of the batch, {batch}, cannot be cut into accumulate={t.accumulate} parts")
+    resume = "auto" if world.restarted else resume
+    resume = world.from_main(open_folder(out, experiment, resume) if world.is_main else None)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # what is not bf16 is TF32
+
+    step = Step(experiment, device, world)
+    progress = {"step": 0, "seconds": 0.0, "best": -math.inf, "total": None}
     if resume:
-        progress = load_state(out / "state.pt", model, optimizer, device)
-    first_step = progress["step"]
+        progress |= load_state(out / "state.pt", step)
+    first = progress["step"]
+    schedule = Schedule(t, progress["total"])
 
-    data = moving_digits(experiment.data, "train", device)
-    held_out = moving_digits(experiment.data, "val", device)
-    val_clips = held_out.sample(t.val_clips, t.n_frames_test, step_generator(t.seed, -1, device))
+    data = open_data(experiment, "train", device)
+    noise = torch.Generator(device)
 
-    print(describe(experiment, model, device, out, first_step))
-    log = Log(out, keep_until=first_step)
-    bar = tqdm(total=t.steps, initial=first_step, unit="step", dynamic_ncols=True, mininterval=1.0)
+    def clips(number: int) -> torch.Tensor:
+        return data.sample(batch, t.n_frames, noise.manual_seed(seed_of(t.seed, number, world.rank)))
+
+    held_out = open_data(experiment, "val", device)
+    val_clips = held_out.sample(t.val_clips, t.n_frames_test, torch.Generator(device).manual_seed(seed_of(t.seed, -1)))
+    val_clips = val_clips[world.rank :: world.size]
+
+    work, limits = count.step_work(experiment, step.bf16), count.limits(device, step.bf16)
+    if world.is_main:
+        print(describe(experiment, step, out, first, work, limits))
+    log = Log(out, keep_until=first) if world.is_main else None
+    bar = tqdm(total=t.steps if schedule.budget is None else None, initial=first, unit="step", dynamic_ncols=True,
+               mininterval=1.0, disable=not world.is_main)  # fmt: skip
     start = time.perf_counter() - progress["seconds"]
-    last_report, sums = (first_step, time.perf_counter()), {}
+    last_report, sums, val_seconds = (first, time.perf_counter()), {}, 0.0
 
-    model.train()
-    with bar, log, StopRequest() as stop:
-        for step in range(first_step, t.steps):
-            generator = step_generator(t.seed, step, device)
-            for group in optimizer.param_groups:
-                group["lr"] = t.learning_rate(step)
-            x = data.sample(t.batch_size, t.n_frames, generator)
-            loss, terms = elbo(model(x, generator), x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+    def check_finite() -> dict[str, float]:
+        """The means since the last line of the log; raises Diverged if they are no numbers."""
+        n = done - last_report[0]
+        line = {name: world.mean(total / n).item() for name, total in sums.items()}
+        if not math.isfinite(line.get("loss", 0.0)):
+            raise Diverged(
+                f"the loss became {line['loss']} between steps {last_report[0]} and {done}. The checkpoint "
+                f"{out / 'state.pt'} is older and good; a smaller learning rate or a larger obs_std helps"
+            )
+        return line
+
+    done, batches = first, ahead(clips, first, device)
+    with bar, StopRequest() as stop:
+        while not schedule.finished(done):
+            lr = schedule.learning_rate(done)
+            terms = step(next(batches), done, lr)
+            for name, value in terms.items():  # summed on the device: reading them here would wait for it each step
+                sums[name] = sums.get(name, 0.0) + value
+            done += 1
             bar.update()
 
-            done = step + 1
-            finished = done == t.steps or stop.requested
-            for name, values in terms.items():  # summed on the device: reading them here would wait for it each step
-                sums[name] = sums.get(name, 0.0) + values.detach().mean()
+            # What the processes must agree on costs a message, so many processes agree now and then, one at each step.
+            reports = done % t.log_interval == 0
+            stopping = False
+            if reports or world.size == 1:
+                schedule.refit(done, time.perf_counter() - start, val_seconds)
+                schedule.total = world.from_main(schedule.total)
+                stopping = world.any(stop.requested, device)
+            over = schedule.finished(done)
 
-            if done % t.log_interval == 0 or finished:
-                now, n = time.perf_counter(), done - last_report[0]
-                line = {name: (total / n).item() for name, total in sums.items()}
-                if not math.isfinite(line["loss"]):
-                    raise Diverged(
-                        f"the loss became {line['loss']} between steps {last_report[0]} and {done}. The checkpoint "
-                        f"{out / 'state.pt'} is older and good; a smaller learning rate or a larger obs_std helps"
-                    )
-                rate = n * t.batch_size * t.n_frames / (now - last_report[1])
-                log.write(step=done, lr=t.learning_rate(step), **line, frames_per_second=rate, seconds=now - start)
+            if reports or over or stopping:
+                line, now = check_finite(), time.perf_counter()
+                rate = (done - last_report[0]) / (now - last_report[1])
+                if log is not None:
+                    log.write(
+                        step=done, lr=lr, **line, frames_per_second=rate * t.batch_size * t.n_frames,
+                        share_of_peak=rate * work.flop / (limits.flop_per_second * world.size), seconds=now - start,
+                    )  # fmt: skip
+                if schedule.budget is not None and schedule.total is not None:
+                    bar.total = math.ceil(schedule.total)
                 bar.set_postfix(
                     loss=f"{line['loss']:.0f}", nll=f"{line['nll']:.0f}", kl_y=f"{line['kl_y']:.1f}",
-                    kl_z=f"{line['kl_z']:.1f}", frames_s=f"{rate:.0f}", refresh=False,
+                    kl_z=f"{line['kl_z']:.1f}", frames_s=f"{rate * t.batch_size * t.n_frames:.0f}", refresh=False,
                     **({"val": f"{progress['best']:.2f}dB"} if progress["best"] > -math.inf else {}),
                 )  # fmt: skip
                 last_report, sums = (done, now), {}
 
-            if done % t.val_interval == 0 or done == t.steps:
-                val_psnr = validate(model, val_clips, experiment)
-                log.write(step=done, val_psnr=val_psnr, seconds=time.perf_counter() - start)
+            if done % t.val_interval == 0 or over:
+                began = time.perf_counter()
+                val_psnr = validate(step.average, val_clips, experiment, world)
+                val_seconds = time.perf_counter() - began
+                if log is not None:
+                    log.write(step=done, val_psnr=val_psnr, seconds=time.perf_counter() - start)
                 if val_psnr > progress["best"]:
                     progress["best"] = val_psnr
-                    made = made_by(device, time.perf_counter() - start)
-                    save_model(model, out / "best.safetensors", experiment, done, val_psnr, made)
+                    if world.is_main:
+                        made = made_by(device, time.perf_counter() - start)
+                        save_model(step.average, out / "best.safetensors", experiment, done, val_psnr, made)
 
-            if done % t.checkpoint_interval == 0 or finished:
-                progress.update(step=done, seconds=time.perf_counter() - start)
-                save_state(out / "state.pt", model, optimizer, progress)
-            if finished:
-                made = made_by(device, time.perf_counter() - start)
-                save_model(model, out / "last.safetensors", experiment, done, progress["best"], made)
+            if done % t.checkpoint_interval == 0 or over or stopping:
+                if sums:  # steps since the last line of the log: never save what has diverged
+                    check_finite()
+                progress.update(step=done, seconds=time.perf_counter() - start, total=schedule.total)
+                if world.is_main:
+                    save_state(out / "state.pt", step, progress)
+            if stopping:
                 break
 
-    if progress["step"] < t.steps:
-        print(f"Stopped at step {progress['step']:,} as asked, everything saved. Go on with --resume.")
-        return out / "last.safetensors"
-    print(f"Done: {t.steps:,} steps, best validation PSNR {progress['best']:.2f} dB, in {out / 'best.safetensors'}")
-    return out / "best.safetensors"
+    best, last = out / "best.safetensors", out / "last.safetensors"
+    if world.is_main:
+        if log is not None:
+            log.close()
+        made = made_by(device, time.perf_counter() - start)
+        save_model(step.average, last, experiment, done, progress["best"], made)
+        if schedule.finished(done):
+            print(f"Done: {done:,} steps, best validation PSNR {progress['best']:.2f} dB, in {best}")
+        else:
+            print(f"Stopped at step {done:,} as asked, everything saved. Go on with --resume.")
+    return best if schedule.finished(done) else last
 
 
-def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
-    """The generator of one training step; step -1 makes the validation clips. Hashed, so that runs never overlap."""
-    digest = hashlib.sha256(f"{seed},{step}".encode()).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "little"))
+def open_data(experiment: Experiment, split: str, device: str | torch.device = "cpu") -> MovingMNIST | VideoStore:
+    """The data an experiment asks for, made or read on `device`; `split` is "train", "val" or "test"."""
+    data = experiment.data
+    if isinstance(data, VideoConfig):
+        return open_videos(data.dataset, split, data.root, data.on_device).to(device)
+    return moving_digits(data, split, device)
 
 
 def moving_digits(data: DataConfig, split: str, device: str | torch.device = "cpu") -> MovingMNIST:
@@ -133,104 +182,26 @@ def moving_digits(data: DataConfig, split: str, device: str | torch.device = "cp
     return MovingMNIST(split=split, **dataclasses.asdict(data)).to(device)
 
 
-def validate(model: SRVP, clips: torch.Tensor, experiment: Experiment) -> float:
-    """Mean over the validation clips of the best PSNR among a few samples, in dB: what picks the best checkpoint."""
+def validate(model: SRVP, clips: torch.Tensor, experiment: Experiment, world: World) -> float:
+    """Mean over the validation clips of the best PSNR among a few samples, in dB: what picks the best checkpoint.
+
+    Each process scores its share of the clips with the bare model: through the wrapper of many processes, a forward
+    pass is a conversation in which all must take part.
+    """
     t = experiment.train
-    scores = score_samples(model, clips, t.n_cond, t.val_samples, seed=t.seed, metric_names=("psnr",))
-    return scores["psnr"].mean(dim=2).amax(dim=0).mean().item()
-
-
-# The run's folder ----------------------------------------------------------------------------------------------------
-
-
-def open_folder(out: Path, experiment: Experiment, resume: bool) -> None:
-    """Checks that the folder fits the request, and writes the configuration of a new run."""
-    config = out / "config.json"
-    if resume:
-        if not config.is_file():
-            raise FileNotFoundError(f"nothing to resume in {out}: it has no config.json; leave out --resume to start")
-        before = Experiment.from_dict(json.loads(config.read_text())["experiment"])
-        if before != experiment:
-            raise ValueError(
-                f"{out} holds a run with other settings ({differences(before, experiment)}); resume with the same "
-                "ones, or start another run with another --out"
-            )
-        if not (out / "state.pt").is_file():
-            raise FileNotFoundError(f"nothing to resume in {out}: the run stopped before its first checkpoint")
-    elif config.exists():
-        raise FileExistsError(f"{out} already holds a run: go on with --resume, or choose another --out")
-    else:
-        text = json.dumps({"experiment": experiment.to_dict(), "srvp_lite": srvp_lite.__version__}, indent=1)
-        checkpoint.write_atomically(config, lambda tmp: Path(tmp).write_text(text))
-
-
-def differences(a: Experiment, b: Experiment) -> str:
-    return ", ".join(
-        f"{part}.{name}: {old!r} there, {b.to_dict()[part][name]!r} asked"
-        for part, options in a.to_dict().items()
-        for name, old in options.items()
-        if old != b.to_dict()[part][name]
-    )
-
-
-def save_state(path: Path, model: SRVP, optimizer: torch.optim.Optimizer, progress: dict) -> None:
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "progress": dict(progress)}
-    checkpoint.write_atomically(path, lambda tmp: torch.save(state, tmp))
-
-
-def load_state(path: Path, model: SRVP, optimizer: torch.optim.Optimizer, device: torch.device) -> dict:
-    state = checkpoint.read_tensors(path)
-    checkpoint.load_weights(model, state["model"], path)
-    optimizer.load_state_dict(state["optimizer"])
-    return state["progress"]
+    total = torch.zeros(2, dtype=torch.float64)  # sum of scores, number of clips
+    if len(clips):
+        # Compiled parts would be compiled again for the shapes of validation, for the sake of a few calls.
+        with torch.compiler.set_stance("force_eager") if t.compile else nullcontext():
+            scores = score_samples(model, clips, t.n_cond, t.val_samples, seed=t.seed, metric_names=("psnr",))
+        total = torch.tensor([scores["psnr"].mean(dim=2).amax(dim=0).double().sum(), len(clips)], dtype=torch.float64)
+    total = world.mean(total.to(clips.device))
+    return (total[0] / total[1]).item()
 
 
 def save_model(model: SRVP, path: Path, experiment: Experiment, step: int, val_psnr: float, made: dict) -> None:
     val_psnr = val_psnr if math.isfinite(val_psnr) else None  # stopped before the first validation
     checkpoint.save(model, path, experiment=experiment.to_dict(), step=step, val_psnr=val_psnr, made=made)
-
-
-class Log:
-    """`log.jsonl`, and TensorBoard where it is installed."""
-
-    def __init__(self, out: Path, keep_until: int):
-        self.path = out / "log.jsonl"
-        # A killed run may have logged steps past its last checkpoint; they are about to be run again.
-        kept = [line for line in read_log(out) if line["step"] <= keep_until]
-        text = "".join(json.dumps(line) + "\n" for line in kept)
-        checkpoint.write_atomically(self.path, lambda tmp: Path(tmp).write_text(text))
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self.board = None
-        else:
-            self.board = SummaryWriter(str(out), purge_step=keep_until)
-
-    def __enter__(self) -> Log:
-        return self
-
-    def __exit__(self, *exception):
-        if self.board is not None:
-            self.board.close()
-
-    def write(self, step: int, **values: float) -> None:
-        with open(self.path, "a") as f:
-            f.write(json.dumps({"step": step, **values}) + "\n")
-        if self.board is not None:
-            for name, value in values.items():
-                self.board.add_scalar(name, value, step)
-
-
-def read_log(out: str | Path) -> list[dict]:
-    """The lines of a run's log, oldest first; a line cut off by a crash is left out."""
-    path = Path(out) / "log.jsonl"
-    lines = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return lines
 
 
 class StopRequest:
@@ -266,22 +237,40 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
-def describe(experiment: Experiment, model: SRVP, device: torch.device, out: Path, first_step: int) -> str:
-    """Device, model, protocol and cost, in words, before anything long starts."""
-    m, d, t = experiment.model, experiment.data, experiment.train
-    n_parameters = sum(p.numel() for p in model.parameters())
-    kind = "new velocity at a wall" if d.stochastic else "reflected at a wall"
+def describe(
+    experiment: Experiment, step: Step, out: Path, first_step: int, work: count.Work, limits: count.Limits
+) -> str:
+    """Device, model, data, protocol and cost, in words, before anything long starts."""
+    m, t, device = experiment.model, experiment.train, step.device
+    n_parameters = sum(p.numel() for p in step.model.parameters())
+    floor = limits.floor(work) / step.world.size
+    left = t.steps - first_step
+    cost = (
+        f"as many steps as fit into {t.time_budget}, {t.batch_size} clips each"
+        if t.time_budget
+        else f"{left:,} steps of {t.batch_size} clips, {left * t.batch_size * t.n_frames:,} frames; the bar below "
+        "shows the time they take"
+    )
+    processes = f"{step.world.size} processes, each on " if step.world.size > 1 else ""
     lines = [
-        f"Device     {device_name(device)}",
+        f"Device     {processes}{device_name(device)}; networks in {'bf16' if step.bf16 else 'float32'}",
         f"Model      {n_parameters:,} parameters, {m.network}, {m.nx}x{m.nx}, {m.steps_per_frame} Euler steps a frame",
-        f"Data       {d.n_digits} digits ({d.digits}), {kind}, made as they are needed",
+        f"Data       {describe_data(experiment.data)}",
         f"Protocol   {t.n_frames} frames a clip in training; {t.n_cond} given and {t.n_frames_test - t.n_cond} "
         f"predicted in validation, best of {t.val_samples} samples, {t.val_clips} clips",
-        f"Cost       {t.steps - first_step:,} steps of {t.batch_size} clips, "
-        f"{(t.steps - first_step) * t.batch_size * t.n_frames:,} frames; the bar below shows the time they take",
+        f"Cost       {cost}",
+        f"Floor      {work.flop / 1e9:,.1f} GFLOP a step, {limits.flop_per_second / 1e9:,.0f} GFLOP/s measured here: "
+        f"at most {1 / floor:,.1f} steps/s",
         f"Folder     {out}" + (f", resumed at step {first_step:,}" if first_step else ""),
         f"Code       srvp-lite {srvp_lite.__version__}, commit {commit() or 'unknown'}",
     ]
     if device.type == "cpu" and n_parameters > 5_000_000:
         lines.append("Warning    this model needs a GPU: on a CPU the run takes months. Try the preset 'lite'.")
     return "\n".join(lines)
+
+
+def describe_data(data: DataConfig | VideoConfig) -> str:
+    if isinstance(data, VideoConfig):
+        return f"videos of {data.dataset}, cut at random" + (", kept on the device" if data.on_device else "")
+    kind = "new velocity at a wall" if data.stochastic else "reflected at a wall"
+    return f"{data.n_digits} digits ({data.digits}), {kind}, made as they are needed"

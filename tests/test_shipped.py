@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import srvp_lite
-from srvp_lite import checkpoint, metrics
+from srvp_lite import checkpoint, files, metrics
 from srvp_lite.train import moving_digits
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +36,7 @@ def test_a_model_says_how_it_was_made(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_results_belong_to_the_weights(name):
     results = srvp_lite.results(name)
-    assert results["made"]["model_sha256"] == checkpoint.sha256(checkpoint.find(name))
+    assert results["made"]["model_sha256"] == files.sha256(checkpoint.find(name))
     assert results["protocol"]["n_samples"] == 100 and results["protocol"]["n_predicted"] == 15
     assert f"evaluate {name}" in results["made"]["command"]
 

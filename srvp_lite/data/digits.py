@@ -131,7 +131,7 @@ def download_mnist(root: str | Path | None = None) -> Path:
 
     Files already there are kept. Raises OSError, naming what each source answered, when none delivers.
     """
-    from srvp_lite.checkpoint import write_atomically
+    from srvp_lite.files import write_atomically
 
     folder = data_dir(root) / "MNIST" / "raw"
     for name, md5 in MNIST_MD5.items():

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from srvp_lite.data.digits import load_digits, read_mnist
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Shaped
+    from jaxtyping import Bool, Float, Int, Shaped, UInt8
     from torch import Tensor
 
 EPSILON = 1e-8  # a wall touched to within this is not crossed
@@ -58,36 +59,30 @@ def bounce(
     # Instants of hits are fractions: float64 keeps a long run of reflections on its whole pixels. MPS has none.
     precise = torch.float32 if position.device.type == "mps" else torch.float64
     p, v = position.to(precise), velocity.to(precise)
-    positions, velocities = [p], [v]
-    for _ in range(n_frames - 1):
-        p, v = one_interval(p, v, limit, stochastic, max_speed, generator)
-        positions.append(p)
-        velocities.append(v)
-    return torch.stack(positions, 1).round().long(), torch.stack(velocities, 1).long()
-
-
-def one_interval(p, v, limit: int, stochastic: bool, max_speed: int, generator: torch.Generator | None):
-    """Positions and velocities (N, 2) one frame later: from wall to wall until the interval is used up."""
-    left = torch.ones_like(p[:, :1])  # what remains of the interval
+    frames = torch.arange(n_frames, device=p.device, dtype=precise)
+    positions, velocities = p[:, None] + v[:, None] * frames[:, None], v[:, None].repeat(1, n_frames, 1)
+    # Every point goes on to its next wall at once, and those that meet none before the last frame are done with: as
+    # many rounds as the busiest point has hits. Each point moves on a straight line since time t, from p, by v.
+    moving = torch.arange(len(p), device=p.device)
+    t = torch.zeros_like(p[:, :1])
     while True:
-        end = p + v * left
-        over = (end < -EPSILON) | (end > limit + EPSILON)
-        if not over.any():
-            return end, v
-        wall = torch.where(v < 0, 0.0, float(limit)).to(p.dtype)
-        until = torch.where(over, (wall - p) / v, torch.inf)  # when each coordinate meets its wall
+        wall = (v > 0) * limit
+        until = ((wall - p) / v).where(v != 0, torch.inf)  # how long until each coordinate meets its wall
         first = until.amin(dim=1, keepdim=True)
-        hits = first.isfinite()
-        at = over & (until <= first + EPSILON)  # both coordinates, in a corner
-        first = torch.where(hits, first, 0.0)
-        p = torch.where(at, wall, p + v * first)
-        left = left - first
+        at = until <= first + EPSILON  # the coordinates that meet it: both, in a corner
+        t, p = t + first, torch.where(at, wall, p + v * first)
+        hits = (t[:, 0] < n_frames - 1 - EPSILON).nonzero()[:, 0]
+        if not len(hits):
+            return positions.round().long(), velocities.long()
+        moving, t, p, v, at = moving[hits], t[hits], p[hits], v[hits], at[hits]
         if stochastic:
-            new = torch.randint(-max_speed, max_speed + 1, v.shape, generator=generator, device=v.device).to(v.dtype)
-            away = torch.where(v < 0, new.abs(), -new.abs())
-            v = torch.where(hits, torch.where(at, away, new), v)
+            new = torch.randint(-max_speed, max_speed + 1, v.shape, generator=generator, device=v.device, dtype=precise)
+            v = torch.where(at, torch.copysign(new, -v), new)
         else:
             v = torch.where(at, -v, v)
+        later = (frames > t + EPSILON)[:, :, None]
+        positions[moving] = torch.where(later, p[:, None] + v[:, None] * (frames - t)[:, :, None], positions[moving])
+        velocities[moving] = torch.where(later, v[:, None], velocities[moving])
 
 
 def draw(
@@ -97,18 +92,24 @@ def draw(
 
     Floats in [0, 1] or bytes; the frames come in the sprites' own kind. Positions lie in [0, frame_size - d].
     """
-    limit = frame_size - sprites.shape[-1]
-    brightest = 255 if sprites.dtype == torch.uint8 else 1
-    # Rather than move a digit over a canvas, move a window over a digit with wide margins: one lookup for all frames.
-    padded = torch.nn.functional.pad(sprites, (limit, limit, limit, limit))
-    windows = padded.unfold(2, frame_size, 1).unfold(3, frame_size, 1)  # (b, n, limit + 1, limit + 1, frame, frame)
-    clip = torch.arange(len(sprites), device=positions.device)[:, None]
-    total = 0
-    for i in range(sprites.shape[1]):
-        row, column = (limit - positions[:, i]).unbind(-1)
-        one = windows[clip, i, row, column]
-        total = total + (one.short() if one.dtype == torch.uint8 else one)  # two bytes may add up to more than a byte
-    return total.clamp(max=brightest).to(sprites.dtype)
+    (n_clips, n, d), n_frames, size = sprites.shape[:3], positions.shape[2], frame_size**2
+    # A frame is a row of frame_size^2 pixels, and there a digit `row` lower and `column` further right stands
+    # row * frame_size + column further along. So draw it once in the upper left corner, put a margin of nothing in
+    # front and move the window the other way: one copy of contiguous memory per digit and frame.
+    margin = (frame_size - d) * (frame_size + 1)
+    corner = F.pad(sprites, (0, frame_size - d)).flatten(2)
+    tape = F.pad(corner, (margin, size - corner.shape[-1])).flatten()
+    windows = tape.as_strided((len(tape) - size + 1, size), (1, 1))
+    tapes = torch.arange(n_clips * n, device=positions.device).view(n_clips, n, 1) * (margin + size)
+    starts = tapes + margin - positions[..., 0] * frame_size - positions[..., 1]
+    total = windows.index_select(0, starts[:, 0].flatten())
+    for i in range(1, n):
+        one = windows.index_select(0, starts[:, i].flatten())
+        if total.dtype == torch.uint8:
+            total += torch.minimum(one, 255 - total)  # bytes would start again at 0 past 255
+        else:
+            total = (total + one).clamp_(max=1)
+    return total.view(n_clips, n_frames, frame_size, frame_size)
 
 
 @dataclass(frozen=True)
@@ -160,34 +161,49 @@ class MovingMNIST:
         if max_speed < 0:
             raise ValueError(f"max_speed must not be negative, got {max_speed}")
         self.images, self.labels = load_digits(digits, split, root, digit_size)
+        self.sprites = (self.images * 255).round().byte()  # drawn as bytes: a quarter of the memory to move
         self.frame_size, self.n_digits, self.max_speed, self.stochastic = frame_size, n_digits, max_speed, stochastic
 
     def to(self, device: str | torch.device) -> MovingMNIST:
         """The same data set, making its clips on `device`."""
-        self.images, self.labels = self.images.to(device), self.labels.to(device)
+        for name in ("images", "sprites", "labels"):
+            setattr(self, name, getattr(self, name).to(device))
         return self
 
     def sample(
         self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
     ) -> Float[Tensor, "b t 1 h w"]:
         """New clips (n_clips, n_frames, 1, H, W), float in [0, 1]; `generator` lives on the data set's device."""
-        return self.sample_with_truth(n_clips, n_frames, generator).frames
+        return self.sample_bytes(n_clips, n_frames, generator).float().div_(255)
+
+    def sample_bytes(
+        self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
+    ) -> UInt8[Tensor, "b t 1 h w"]:
+        """The clips `sample` makes, as bytes."""
+        which, positions, _ = self.motions(n_clips, n_frames, generator)
+        return draw(self.sprites[which], positions, self.frame_size)[:, :, None]
 
     def sample_with_truth(self, n_clips: int, n_frames: int, generator: torch.Generator | None = None) -> Clips:
-        """New clips, with the positions, velocities and labels of their digits."""
-        device, limit = self.images.device, self.frame_size - self.images.shape[-1]
+        """The clips `sample` makes, with the positions, velocities and labels of their digits."""
+        which, positions, velocities = self.motions(n_clips, n_frames, generator)
+        frames = draw(self.sprites[which], positions, self.frame_size)[:, :, None]
+        return Clips(frames.float().div_(255), positions, velocities, self.labels[which])
+
+    def motions(
+        self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
+    ) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b n t 2"], Int[Tensor, "b n t 2"]]:
+        """Which digits the clips show, and their positions and velocities at each frame."""
+        device, limit = self.sprites.device, self.frame_size - self.sprites.shape[-1]
 
         def random_integers(low, high, *shape):
             return torch.randint(low, high + 1, shape, generator=generator, device=device)
 
         shape = (n_clips, self.n_digits)
-        which = random_integers(0, len(self.images) - 1, *shape)
+        which = random_integers(0, len(self.sprites) - 1, *shape)
         position = random_integers(0, limit, n_clips * self.n_digits, 2)
         velocity = random_integers(-self.max_speed, self.max_speed, n_clips * self.n_digits, 2)
         positions, velocities = bounce(position, velocity, n_frames, limit, self.stochastic, self.max_speed, generator)
-        positions, velocities = positions.unflatten(0, shape), velocities.unflatten(0, shape)
-        frames = draw(self.images[which], positions, self.frame_size)[:, :, None]
-        return Clips(frames, positions, velocities, self.labels[which])
+        return which, positions.unflatten(0, shape), velocities.unflatten(0, shape)
 
 
 # The official test sets ----------------------------------------------------------------------------------------------
