@@ -27,7 +27,8 @@ def measure(path: Path) -> tuple[float, float]:
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(MEMORY_CELL))
     start = time.perf_counter()
-    NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    place = {"metadata": {"path": path.parent}}
+    NotebookClient(notebook, timeout=None, kernel_name="python3", resources=place).execute()
     seconds = time.perf_counter() - start
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes on macOS, kilobytes elsewhere
     return seconds, int(notebook.cells[-1].outputs[0]["text"]) * unit / 1e9

@@ -34,7 +34,8 @@ def save(model: SRVP, path: str | Path, **info) -> Path:
     header = {"format": FORMAT, "model": dataclasses.asdict(model.config), "info": info}
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     metadata = {HEADER_KEY: json.dumps(header)}
-    write_atomically(path, lambda tmp: safetensors.torch.save_file(tensors, tmp, metadata))
+    data = safetensors.torch.save(tensors, metadata)
+    write_atomically(path, lambda tmp: Path(tmp).write_bytes(data))
     return path
 
 

@@ -186,7 +186,9 @@ class TrainConfig:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.batch_size % self.accumulate:
-            raise ValueError(f"batch_size={self.batch_size} cannot be cut into accumulate={self.accumulate} equal parts")
+            raise ValueError(
+                f"batch_size={self.batch_size} cannot be cut into accumulate={self.accumulate} equal parts"
+            )
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must be at least 0 (off) and less than 1, got {self.ema_decay}")
         if self.clip_grad_norm is not None and not self.clip_grad_norm > 0:
@@ -275,15 +277,29 @@ PRESETS = {
         PAPER_MODELS["bair"],
         VideoConfig("bair"),
         TrainConfig(
-            beta_z=1.0, batch_size=192, obs_std=0.71, n_cond=2, n_frames=12, n_frames_test=30, constant_steps=1_000_000,
+            beta_z=1.0,
+            batch_size=192,
+            obs_std=0.71,
+            n_cond=2,
+            n_frames=12,
+            n_frames_test=30,
+            constant_steps=1_000_000,
             decay_steps=500_000,
         ),  # fmt: skip
     ),
     # Not the paper's schedule: what of it can be had within a time budget, half of it spent on the fall to zero.
     "smmnist-speedrun": Experiment(
         train=TrainConfig(
-            time_budget="25m", lr=1e-3, warmup_steps=1000, constant_steps=50, decay_steps=50, decay="cosine",
-            ema_decay=0.999, clip_grad_norm=2000.0, compile=True, val_interval=2000,
+            time_budget="25m",
+            lr=1e-3,
+            warmup_steps=1000,
+            constant_steps=50,
+            decay_steps=50,
+            decay="cosine",
+            ema_decay=0.999,
+            clip_grad_norm=2000.0,
+            compile=True,
+            val_interval=2000,
         ),  # fmt: skip
     ),
 }

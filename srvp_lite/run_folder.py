@@ -7,6 +7,7 @@ reads. Only the main process of a run writes here.
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Literal
@@ -67,12 +68,9 @@ def save_state(path: Path, step: Step, progress: dict) -> None:
         "optimizer": step.optimizer.state_dict(),
         "progress": dict(progress),
     }
-
-    def write(tmp: str) -> None:
-        with open(tmp, "wb") as f:  # a file of Python's own, whose errors say what happened (a full disk, say)
-            torch.save(state, f)
-
-    write_atomically(path, write)
+    buffer = io.BytesIO()  # not straight to the file: torch.save's errors do not say that the disk is full
+    torch.save(state, buffer)
+    write_atomically(path, lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
 
 
 def load_state(path: Path, step: Step) -> dict:

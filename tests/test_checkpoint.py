@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 import srvp_lite
-from srvp_lite import SRVP, ModelConfig, checkpoint
+from srvp_lite import SRVP, ModelConfig, checkpoint, files
 from srvp_lite.checkpoint import CheckpointError
 
 GOLDEN = Path(__file__).parent / "golden"

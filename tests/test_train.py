@@ -119,6 +119,89 @@ def test_sigterm_saves_and_resumes(never_killed, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(weights(never_killed[0]).values(), weights(out).values()))
 
 
+def test_all_switches_resume_exactly(tmp_path):
+    """Accumulation, clipping and a moving average, stopped in the middle (by Ctrl-C) and resumed: the same bits."""
+    switches = ["--accumulate", "2", "--clip-grad-norm", "50", "--ema-decay", "0.9", "--warmup-steps", "5",
+                "--decay", "cosine"]  # fmt: skip
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert run(whole, *switches).returncode == 0
+    process = subprocess.Popen(
+        command(stopped, *switches), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    while process.poll() is None and not read_log(stopped):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert "Go on with --resume" in process.communicate()[0]
+    done = run(stopped, *switches, "--auto-resume")
+    assert "resumed at step" in done.stdout, done.stderr
+    for name in ("last", "best"):
+        a, b = weights(whole, name), weights(stopped, name)
+        assert all(torch.equal(a[k], b[k]) for k in a)
+    again = torch.load(stopped / "state.pt")
+    assert not torch.equal(again["average"]["dynamics.f.0.weight"], again["model"]["dynamics.f.0.weight"])
+    assert torch.equal(again["average"]["dynamics.f.0.weight"], weights(stopped)["dynamics.f.0.weight"])
+
+
+def test_a_time_budget_is_kept(tmp_path):
+    """Long enough to say something on a busy machine; the rate has fallen to about zero when the time is over."""
+    out = tmp_path / "budget"
+    done = run(out, "--time-budget", "12s", "--val-interval", "100000", "--checkpoint-interval", "100000")
+    assert done.returncode == 0, done.stderr
+    assert "as many steps as fit into 12s" in done.stdout
+    log = read_log(out)
+    steps = [line for line in log if "loss" in line]
+    assert log[-1]["seconds"] < 20 and steps[-1]["seconds"] > 8
+    assert steps[-1]["lr"] < 0.1 * steps[0]["lr"]
+    assert len(steps) > 20, "many more steps than the 40 that the configuration names"
+
+
+def test_auto_resume_starts_where_there_is_nothing_and_minds_the_settings(tmp_path):
+    out = tmp_path / "auto"
+    train(small_experiment(), out, "auto", device="cpu")
+    (out / "state.pt").unlink()  # as if it had died before its first checkpoint
+    train(small_experiment(), out, "auto", device="cpu")
+    with pytest.raises(ValueError, match="holds a run with other settings"):
+        train(small_experiment(lr=0.1), out, "auto", device="cpu")
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
+    """A limit on the size of files, smaller than the next checkpoint, stands in for a full disk."""
+    out = tmp_path / "full"
+    train(small_experiment(), out, device="cpu")
+    before = (out / "state.pt").read_bytes()
+    config = json.loads((out / "config.json").read_text())
+    config["experiment"]["train"]["constant_steps"] = 50
+    (out / "config.json").write_text(json.dumps(config))
+    code = f"""
+import resource, signal, sys, dataclasses
+from pathlib import Path
+from test_train import small_experiment
+from srvp_lite.train import train
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2}, {len(before) // 2}))
+try:
+    train(small_experiment(constant_steps=50), Path({str(out)!r}), resume=True, device="cpu")
+except OSError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=os.path.dirname(__file__))
+    assert "could not write" in done.stdout and "File too large" in done.stdout, done.stdout + done.stderr
+    assert "the file that was there before is untouched" in done.stdout
+    assert (out / "state.pt").read_bytes() == before
+    assert not list(out.glob(".state.pt*"))
+
+
+def test_what_has_diverged_is_never_saved(tmp_path, monkeypatch):
+    """Checkpoints fall between lines of the log here, and the loss breaks before the first."""
+    out = tmp_path / "run"
+    monkeypatch.setattr(
+        "srvp_lite.step.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
+    )
+    with pytest.raises(Diverged, match="became nan between steps 0 and 3"):
+        train(small_experiment(checkpoint_interval=3), out, device="cpu")
+    assert not (out / "state.pt").exists()
+
+
 def test_it_learns(tmp_path):
     """A few hundred small steps: the reconstruction error falls well below its start."""
     experiment = small_experiment(constant_steps=250, decay_steps=50, log_interval=25, val_interval=300, lr=3e-3,

@@ -1,8 +1,8 @@
 """A store of real videos: all frames of a split in one file of bytes, mapped into memory, with a JSON index.
 
 A split is two files: `train.frames`, nothing but the bytes of all frames one after the other, each (H, W, C), and
-`train.json`, their size, and where each video starts and how long it is. Random clips are cut from it as they are needed; frames wait as bytes on disk, or on the device
-if they fit, and become floats where they are used.
+`train.json`, their size, and where each video starts and how long it is. Random clips are cut from it as they are
+needed; frames wait as bytes on disk, or on the device if they fit, and become floats where they are used.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class VideoStore:
         shape = (sum(video["frames"] for video in self.videos), *size)
         if frames.stat().st_size != np.prod(shape):
             raise ValueError(
-                f"{frames} has {frames.stat().st_size:,} bytes, but its index describes frames (frames, H, W, C) of shape "
+                f"{frames} has {frames.stat().st_size:,} bytes, but its index describes frames (N, H, W, C) of "
                 f"{shape}, {np.prod(shape):,} bytes: a copy was cut off, or the two files do not belong together"
             )
         self.frames = np.memmap(frames, np.uint8, "r", shape=shape)

@@ -1,0 +1,156 @@
+"""Many processes: the gradients of one, one log, checkpoints that any number of processes can go on from."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from test_train import SMALL
+
+from srvp_lite.config import PRESETS, Experiment, ModelConfig
+from srvp_lite.distributed import World, join
+from srvp_lite.elbo import elbo
+from srvp_lite.run_folder import read_log
+from srvp_lite.step import Step, seed_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def tiny(**changes) -> Experiment:
+    model = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    t = dataclasses.replace(PRESETS["lite"].train, batch_size=6, n_frames=7, **changes)
+    return dataclasses.replace(PRESETS["lite"], model=model, train=t)
+
+
+def torchrun(n, *arguments, options=()):
+    return [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(n), "--standalone", *options,
+            *map(str, arguments)]  # fmt: skip
+
+
+def train_command(n, out, *more, options=()):
+    return torchrun(n, "-m", "srvp_lite", "train", "lite", "--out", out, *SMALL, *more, options=options)
+
+
+def execute(command, **kwargs):
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT / "tests", timeout=300, **kwargs)
+
+
+def weights(out):
+    return safetensors.torch.load_file(out / "last.safetensors")
+
+
+def clips_of_rank(rank, size):
+    g = torch.Generator().manual_seed(100 + rank)
+    return torch.rand(6 // size, 7, 1, 32, 32, generator=g)
+
+
+def gradients_of_a_rank():
+    """Run by each of two processes: one step's gradients through DDP, in evaluation mode, saved by the main one."""
+    torch.set_num_threads(1)
+    with join(torch.device("cpu")) as (world, device):
+        step = Step(tiny(), device, world)
+        step.wrapped.eval()
+        t = step.config
+        step.generator.manual_seed(seed_of(t.seed, 0, world.rank, "noise"))
+        x = clips_of_rank(world.rank, world.size)
+        loss, _ = elbo(step.wrapped(x, step.generator), x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
+        loss.backward()
+        if world.is_main:
+            torch.save({n: p.grad for n, p in step.model.named_parameters()}, sys.argv[1])
+
+
+def test_the_gradients_of_two_processes_are_those_of_one_on_the_joined_batch(tmp_path):
+    """Batch norms in evaluation mode, so that clips do not see each other; each rank's own noise, put together."""
+    code = "import test_distributed; test_distributed.gradients_of_a_rank()"
+    (tmp_path / "rank.py").write_text(code)
+    done = execute(torchrun(2, tmp_path / "rank.py", tmp_path / "two.pt"),
+                   env={**os.environ, "PYTHONPATH": str(ROOT / "tests")})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    two = torch.load(tmp_path / "two.pt")
+
+    step = Step(tiny(), torch.device("cpu"))
+    model, t = step.model.eval(), step.config
+    x = torch.cat([clips_of_rank(rank, 2) for rank in (0, 1)])
+
+    class Joined(torch.Generator):  # hands out both ranks' noise, one after the other along the batch
+        pass
+
+    generators = [torch.Generator().manual_seed(seed_of(t.seed, 0, rank, "noise")) for rank in (0, 1)]
+    randn = torch.randn
+
+    def joined_randn(shape, generator=None, **kwargs):
+        assert isinstance(generator, Joined)
+        return torch.cat([randn((shape[0] // 2, *shape[1:]), generator=g, **kwargs) for g in generators])
+
+    torch.randn = joined_randn
+    try:
+        loss, _ = elbo(model(x, Joined()), x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
+    finally:
+        torch.randn = randn
+    loss.backward()
+    for name, p in model.named_parameters():
+        torch.testing.assert_close(two[name], p.grad, rtol=1e-4, atol=1e-5 * p.grad.abs().max().item(), msg=name)
+
+
+def test_a_run_of_two_writes_one_log_and_goes_on_alone(tmp_path):
+    out = tmp_path / "two"
+    done = execute(train_command(2, out))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Device     2 processes") == 1 and done.stdout.count("Done: 40 steps") == 1
+    log = read_log(out)
+    assert [line["step"] for line in log if "loss" in line] == [*range(3, 40, 3), 40]
+    assert [line["step"] for line in log if "val_psnr" in line] == [9, 18, 27, 36, 40]
+
+    # Stopped half-way, then resumed by one process: another share of the batch each, the same settings, to the end.
+    out = tmp_path / "half"
+    process = subprocess.Popen(train_command(2, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not any(line["step"] >= 9 for line in read_log(out)):
+        time.sleep(0.01)
+    process.terminate()
+    stdout, stderr = process.communicate(timeout=120)
+    assert "Go on with --resume" in stdout, stdout + stderr
+    alone = execute([sys.executable, "-m", "srvp_lite", "train", "lite", "--out", str(out), *SMALL, "--resume"])
+    assert alone.returncode == 0, alone.stderr
+    assert "resumed at step" in alone.stdout and "Done: 40 steps" in alone.stdout
+    a, b = weights(tmp_path / "two"), weights(out)
+    assert a.keys() == b.keys() and all(torch.isfinite(t).all() for t in b.values())
+
+
+def test_a_killed_worker_is_started_again_and_the_run_completed(tmp_path):
+    """torchrun restarts both; they go on from the last checkpoint, as a run never killed would have gone on."""
+    out = tmp_path / "killed"
+    process = subprocess.Popen(train_command(2, out, options=("--max-restarts", "2")), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    while process.poll() is None and not (out / "state.pt").exists():
+        time.sleep(0.01)
+    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+    assert len(children) == 2, "two workers under torchrun"
+    os.kill(int(children[1]), signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode == 0, stderr
+    assert "resumed at step" in stdout and "Done: 40 steps" in stdout
+    whole = tmp_path / "whole"
+    assert execute(train_command(2, whole)).returncode == 0
+    for name, expected in weights(whole).items():
+        torch.testing.assert_close(weights(out)[name], expected, rtol=0, atol=0, msg=name)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
+    done = execute(train_command(2, tmp_path / "odd", "--batch-size", "3"))
+    assert done.returncode != 0
+    assert "batch_size=3 cannot be shared evenly by 2 processes" in done.stdout + done.stderr
+
+
+def test_alone_nothing_is_shared():
+    world, x = World(), torch.arange(3.0)
+    assert world.is_main and world.mean(x) is x and world.from_main("here") == "here"
+    assert world.any(True, x.device) and not world.any(False, x.device)
+    assert world.share(7, "batch_size") == 7
+    with pytest.raises(ValueError, match="n=7 cannot be shared evenly by 2 processes; choose a multiple"):
+        World(0, 2).share(7, "n")
