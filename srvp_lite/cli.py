@@ -45,6 +45,54 @@ def train(args: Train) -> None:
 
 
 @dataclass
+class Bench:
+    """Measure training steps with these numbers."""
+
+    experiment: Experiment
+    rounds: int = 5
+    """How often the variants take turns."""
+    steps_per_round: int = 2
+    """Steps of each variant in its turn."""
+    variants: tuple[str, ...] | None = None
+    """Which variants: "float32", "bf16", "bf16, compiled", "bf16, recorded", "bf16, compiled and recorded"; by default
+    those that make sense on the device."""
+    against: Path | None = None
+    """Folder of a clone of the official code, to be timed in the same rounds."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda" or "cuda:1"."""
+    threads: int | None = None
+    """CPU threads; by default what PyTorch chooses."""
+    out: Path | None = None
+    """Also write the results there, as JSON."""
+
+
+def bench(args: Bench) -> None:
+    from srvp_lite import bench as benchmark
+    from srvp_lite.provenance import device_name, made_by
+    from srvp_lite.train import choose_device
+
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    device = choose_device(args.device)
+    start = time.perf_counter()
+    print(f"{device_name(device)}, PyTorch {torch.__version__}, srvp-lite {srvp_lite.__version__}")
+    variants = None if args.variants is None else list(args.variants)
+    results = benchmark.bench(
+        args.experiment, device, args.rounds, args.steps_per_round, variants, args.against,
+        say=lambda line: print(line, "...", file=sys.stderr),
+    )  # fmt: skip
+    print(benchmark.table(results))
+    if args.out is not None:
+        write_json(args.out, {"made": made_by(device, time.perf_counter() - start), **results})
+
+
+def write_json(path: Path, content: dict) -> None:
+    text = json.dumps(content, indent=1)
+    files.write_atomically(path, lambda tmp: Path(tmp).write_text(text))
+    print(f"Written to {path}")
+
+
+@dataclass
 class Evaluate:
     """Score a model on the test clips of its data set, as the paper does, and compare with simple baselines.
 
@@ -89,9 +137,7 @@ def evaluate(args: Evaluate) -> None:
             "model_sha256": files.sha256(checkpoint.find(args.model)),
             "data": dataclasses.asdict(experiment.data),
         }
-        text = json.dumps({"made": made, **results}, indent=1)
-        files.write_atomically(args.out, lambda tmp: Path(tmp).write_text(text))
-        print(f"Written to {args.out}")
+        write_json(args.out, {"made": made, **results})
 
 
 @dataclass
@@ -175,13 +221,24 @@ def test_set(data: DataConfig, n_clips: int, n_frames: int) -> torch.Tensor:
     return moving_digits(data, "test").sample(n_clips, n_frames, generator)
 
 
-def preset(name: str):
-    """The subcommand that trains a preset; its defaults are the preset's numbers."""
-    default = Train(PRESETS[name], out=tyro.MISSING)
-    return Annotated[Train, tyro.conf.subcommand(name, default=default, description=PRESET_HELP[name])]
+def presets(command: type) -> object:
+    """The subcommands, one a preset, that a command takes its numbers from."""
+    choices = [
+        Annotated[
+            command,
+            tyro.conf.subcommand(
+                name, default=command(PRESETS[name], **required(command)), description=PRESET_HELP[name]
+            ),
+        ]
+        for name in PRESETS
+    ]
+    return Union[tuple(choices)]  # noqa: UP007 - a tuple of types cannot be joined with |
 
 
-Presets = Union[tuple(preset(name) for name in PRESETS)]  # noqa: UP007 - a tuple of types cannot be joined with |
+def required(command: type) -> dict:
+    """Fields beside the experiment that have no default: tyro asks for them."""
+    fields = [f for f in dataclasses.fields(command) if f.default is dataclasses.MISSING and f.name != "experiment"]
+    return {f.name: tyro.MISSING for f in fields}
 
 
 @dataclass
@@ -191,12 +248,24 @@ class TrainPreset:
     Example: srvp-lite train lite --out runs/lite
     """
 
-    preset: Presets
+    preset: presets(Train)
+    """Where the numbers come from."""
+
+
+@dataclass
+class BenchPreset:
+    """Measure how fast a training step is on this machine, how fast it could be, and where its time goes.
+
+    Example: srvp-lite bench smmnist --batch-size 16
+    """
+
+    preset: presets(Bench)
     """Where the numbers come from."""
 
 
 Command = Union[  # noqa: UP007
     Annotated[TrainPreset, tyro.conf.subcommand("train")],
+    Annotated[BenchPreset, tyro.conf.subcommand("bench")],
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[Predict, tyro.conf.subcommand("predict")],
     Annotated[Models, tyro.conf.subcommand("models")],
@@ -216,6 +285,8 @@ def main(argv: list[str] | None = None) -> None:
         match command:
             case TrainPreset():
                 train(command.preset)
+            case BenchPreset():
+                bench(command.preset)
             case Evaluate():
                 evaluate(command)
             case Predict():

@@ -1,0 +1,92 @@
+"""The official code beside ours: its own training step and its own data, imported from a clone the reader has.
+
+Nothing of it is copied here. What its modules import and these measurements do not need (an argument parser, a
+data-set library) is replaced by empty modules while they load, and leaves no trace after.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from srvp_lite.config import DataConfig, Experiment
+
+THEIRS = ("args", "helper", "train", "module", "data", "metrics")  # names of their modules at top level
+NOT_NEEDED = ("configargparse", "torchvision", "torchvision.datasets")
+
+
+class Official:
+    """The official model of an experiment, its optimizer and its data."""
+
+    def __init__(self, folder: str | Path, experiment: Experiment, device: torch.device):
+        folder = Path(folder)
+        if not (folder / "module" / "srvp.py").is_file():
+            raise FileNotFoundError(
+                f"{folder} is no clone of the official code: expected module/srvp.py and train.py in it. Get one with "
+                "git clone https://github.com/edouardelasalles/srvp"
+            )
+        self.modules = load(folder, "train", "module.srvp", "data.mmnist", "data.base")
+        m, t = experiment.model, experiment.train
+        self.model = self.modules["module.srvp"].StochasticLatentResidualVideoPredictor(
+            m.nx, m.nc, m.nf, m.nhx, m.ny, m.nz, m.skip, m.nt_inf, m.nh_inf, m.nlayers_inf, m.nh_res, m.nlayers_res,
+            m.network,
+        )  # fmt: skip
+        self.model.init(res_gain=m.res_gain)
+        self.model.to(device).train()
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=t.lr)
+        self.device = device
+        self.options = types.SimpleNamespace(
+            n_euler_steps=m.steps_per_frame, obs_scale=t.obs_std, beta_y=t.beta_y, beta_z=t.beta_z,
+            l2_res=t.residual_penalty, torch_amp=False, apex_amp=False,
+        )  # fmt: skip
+
+    def stepper(self, x: torch.Tensor) -> Callable[[], None]:
+        """A call that trains one step of theirs, in float32, on clips (B, T, C, H, W); warmed up."""
+        batch = x.transpose(0, 1).contiguous()  # they put time first
+
+        def call() -> None:
+            with torch.backends.cudnn.flags(benchmark=True):  # as their script sets it
+                self.modules["train"].train(self.model, self.optimizer, None, batch, self.device, self.options)
+
+        for _ in range(2):
+            call()
+        return call
+
+    def data_calls(self, sprites, data: DataConfig, batch_size: int, n_frames: int) -> dict[str, Callable[[], object]]:
+        """Calls that make a batch of their moving digits: as bytes, and as the floats their loader gives."""
+        clips = self.modules["data.mmnist"].MovingMNIST(
+            list(sprites), data.frame_size, n_frames, data.max_speed, not data.stochastic, data.n_digits, True
+        )
+        collate = self.modules["data.base"].collate_fn
+
+        def as_bytes():
+            return [clips[i] for i in range(batch_size)]
+
+        return {"bytes": as_bytes, "floats": lambda: collate(as_bytes())}
+
+
+def load(folder: Path, *names: str) -> dict[str, types.ModuleType]:
+    """Imports modules of the clone, with what they do not need replaced, and puts `sys` back as it was."""
+
+    def ours(name: str) -> bool:
+        return name.split(".")[0] not in THEIRS and name not in NOT_NEEDED
+
+    before = {name: module for name, module in sys.modules.items() if not ours(name)}
+    for name in before:
+        del sys.modules[name]
+    for name in (*NOT_NEEDED, "args", "helper"):
+        sys.modules[name] = types.ModuleType(name)
+    sys.modules["torchvision"].datasets = sys.modules["torchvision.datasets"]
+    sys.path.insert(0, str(folder))
+    try:
+        return {name: importlib.import_module(name) for name in names}
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if not ours(name)]:
+            del sys.modules[name]
+        sys.modules.update(before)

@@ -1,0 +1,325 @@
+"""How fast a step is here, how fast it could be, and where its time goes.
+
+Read in chapter 7. Variants of the step take turns, a few steps each, so that whatever else the machine does meets
+them all alike; ratios are of medians. `against.py` adds the official code to the round.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from srvp_lite import count
+from srvp_lite.against import Official
+from srvp_lite.config import DataConfig, Experiment, TrainConfig
+from srvp_lite.elbo import elbo
+from srvp_lite.step import Step
+from srvp_lite.train import open_data
+
+BASE = dict(precision="float32", compile=False, cuda_graph=False)
+BF16 = {**BASE, "precision": "bf16"}
+VARIANTS = {
+    "float32": BASE,
+    "bf16": BF16,
+    "bf16, compiled": {**BF16, "compile": True},
+    "bf16, recorded": {**BF16, "cuda_graph": True},
+    "bf16, compiled and recorded": {**BF16, "compile": True, "cuda_graph": True},
+}
+STAGES = ("data", "encode", "infer", "rollout", "decode", "loss", "optimiser")
+
+
+def default_variants(device: torch.device) -> list[str]:
+    """All on a CUDA GPU; on a CPU neither graphs, which do not exist there, nor compilation, which does not pay."""
+    return list(VARIANTS) if device.type == "cuda" else ["float32", "bf16"]
+
+
+def bench(
+    experiment: Experiment,
+    device: torch.device,
+    rounds: int = 5,
+    steps_per_round: int = 2,
+    variants: list[str] | None = None,
+    against: str | Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict:
+    """Measures training steps of an experiment on its batch; returns plain numbers (see `table`).
+
+    `against` is the folder of a clone of the official code. A variant that cannot run here is left out with the
+    reason. `say` is told what is being done.
+    """
+    t = experiment.train
+    variants = default_variants(device) if variants is None else variants
+    unknown = set(variants) - VARIANTS.keys()
+    if unknown:
+        raise ValueError(f"unknown variant(s) {', '.join(sorted(unknown))}; there are {', '.join(VARIANTS)}")
+    if rounds < 1 or steps_per_round < 1:
+        raise ValueError(f"rounds and steps_per_round must be at least 1, got {rounds} and {steps_per_round}")
+    official = None if against is None else Official(against, experiment, device)
+
+    say("measuring the device")
+    limits = {name: count.limits(device, name == "bf16") for name in ("float32", "bf16")}
+    work = {name: count.step_work(experiment, name == "bf16") for name in ("float32", "bf16")}
+
+    say("measuring the data")
+    data = data_rates(experiment, device, official)
+    shape = (t.batch_size, t.n_frames, experiment.model.nc, experiment.model.nx, experiment.model.nx)
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+    steps, left_out = {}, {}
+    if official is not None:
+        steps["official code"] = official.stepper(x)
+    for name in variants:
+        say(f"preparing {name}")
+        try:
+            steps[name] = stepper(with_changes(experiment, **VARIANTS[name]), device, x)
+        except Exception as error:  # a compiler that is missing, a format the device lacks: anything at all
+            left_out[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+
+    times = {name: [] for name in steps}
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}")
+        for name, step in steps.items():
+            for _ in range(steps_per_round):
+                start = time.perf_counter()
+                step()
+                count.synchronize(device)
+                times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+
+    results = []
+    for name, seconds in medians.items():
+        precision = "bf16" if name.startswith("bf16") else "float32"
+        results.append(
+            {
+                "name": name,
+                "seconds": seconds,
+                "slowest": max(times[name]),
+                "fastest": min(times[name]),
+                "steps_per_second": 1 / seconds,
+                "frames_per_second": t.batch_size * t.n_frames / seconds,
+                "share_of_peak": work[precision].flop / seconds / limits[precision].flop_per_second,
+                "floor_seconds": limits[precision].floor(work[precision]),
+                "of_official": None if official is None else seconds / medians["official code"],
+            }
+        )
+    best = min(
+        (r for r in results if r["name"] in VARIANTS and "recorded" not in r["name"]), key=lambda r: r["seconds"]
+    )
+    say("taking a step apart")
+    return {
+        "experiment": experiment.to_dict(),
+        "limits": {name: dataclasses.asdict(value) for name, value in limits.items()},
+        "work": {name: dataclasses.asdict(value) for name, value in work.items()},
+        "data": data,
+        "steps": results,
+        "left_out": left_out,
+        "stages": {
+            "of": best["name"],
+            **stage_times(with_changes(experiment, **VARIANTS[best["name"]]), device, rounds),
+        },
+    }
+
+
+def with_changes(experiment: Experiment, **changes) -> Experiment:
+    return dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, **changes))
+
+
+def stepper(experiment: Experiment, device: torch.device, x: torch.Tensor) -> Callable[[], None]:
+    """A call that trains one step on the same clips; warmed up, compiled and recorded."""
+    step, number = Step(experiment, device), 0
+
+    def call() -> None:
+        nonlocal number
+        step(x, number, experiment.train.lr)
+        number += 1
+
+    for _ in range(5 if experiment.train.cuda_graph else 2):
+        call()
+    count.synchronize(device)
+    return call
+
+
+def data_rates(experiment: Experiment, device: torch.device, official: Official | None) -> dict | None:
+    """Clips per second, as bytes and as floats ready to train on, on one core of a CPU; None for real videos.
+
+    Made 128 at a time, as in the paper, or more: for very small batches it is the calls that cost, not the clips.
+    """
+    d, t = experiment.data, experiment.train
+    n_clips = max(128, t.batch_size)
+    if not isinstance(d, DataConfig):
+        return None
+    try:
+        data = open_data(experiment, "train", device)
+    except FileNotFoundError:  # MNIST is not here; the digits' looks do not matter to the clock
+        d = dataclasses.replace(d, digits="sklearn")
+        data = open_data(dataclasses.replace(experiment, data=d), "train", device)
+    generator, threads = torch.Generator(device), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rates = {"digits": d.digits, "n_frames": t.n_frames, "n_clips": n_clips}
+        for name, make in (("bytes", data.sample_bytes), ("floats", data.sample)):
+            seconds = median_time(lambda make=make: make(n_clips, t.n_frames, generator), device)
+            rates[name] = n_clips / seconds
+        if official is not None:
+            sprites = (data.images.cpu() * 255).round().byte().numpy()
+            calls = official.data_calls(sprites, d, n_clips, t.n_frames)
+            for name, call in calls.items():
+                rates[f"official {name}"] = n_clips / median_time(call, torch.device("cpu"))
+        return rates
+    finally:
+        torch.set_num_threads(threads)
+
+
+def median_time(call: Callable, device: torch.device, seconds: float = 1.0) -> float:
+    call()
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        count.synchronize(device)
+        start = time.perf_counter()
+        call()
+        count.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def stage_times(experiment: Experiment, device: torch.device, rounds: int) -> dict[str, float]:
+    """Seconds of a step in each of its stages, forward and backward together; medians over the rounds.
+
+    The graph is cut between the stages, so that each can go backward on its own. Waiting for the device at each cut
+    makes the sum a little longer than a whole step.
+    """
+    step = Step(experiment, device)
+    t, model = experiment.train, step.model.train()
+    try:
+        data = open_data(experiment, "train", device)
+    except FileNotFoundError:
+        data = None
+    generator = torch.Generator(device)
+    spent: dict[str, list[float]] = {name: [] for name in STAGES}
+
+    def timed(name: str, call: Callable):
+        count.synchronize(device)
+        start = time.perf_counter()
+        result = call()
+        count.synchronize(device)
+        now[name] = now.get(name, 0.0) + time.perf_counter() - start
+        return result
+
+    def autocast():
+        return torch.autocast(device.type, torch.bfloat16, enabled=step.bf16)
+
+    def infer(h):
+        with autocast():
+            w = model.content(model.content_encodings(h, generator))
+            q_y, q_z = model.inference.q_y(h[:, : model.config.nt_inf]), model.inference.q_z(h)
+        return w, q_y.mean, q_y.std, q_z.mean, q_z.std, q_y.sample(generator), q_z.sample(generator)
+
+    def rollout(y_1, z):
+        with autocast():
+            y, residuals = model.dynamics.rollout(y_1, z, model.config.steps_per_frame)
+            p_z = model.dynamics.p_z(y[:, :-1])
+        return y, residuals, p_z.mean, p_z.std
+
+    def encode(x):
+        with autocast():
+            h, skips = model.encode(x, generator)
+        return (h, *(skips or ()))
+
+    def decode(w, y, *skips):
+        with autocast():
+            return (model.decode(w, y, list(skips) or None),)
+
+    def loss(frames, residuals, *moments):
+        from srvp_lite.gaussian import Gaussian
+
+        q_y, q_z, p_z = (Gaussian(*moments[i : i + 2]) for i in (0, 2, 4))
+        out = Pieces(frames, residuals, q_y, q_z, p_z)
+        return (elbo(out, x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)[0],)
+
+    for number in range(-1, rounds):  # the first is a warm-up
+        now: dict[str, float] = {}
+        shape = (t.batch_size, t.n_frames, model.config.nc, model.config.nx, model.config.nx)
+        x = timed("data", lambda: data.sample(*shape[:2], generator)) if data else torch.rand(shape, device=device)
+        encoded = Cut(timed, "encode", encode, x)
+        h, *skips = encoded.outputs
+        inferred = Cut(timed, "infer", infer, h)
+        w, *moments, y_1, z = inferred.outputs
+        rolled = Cut(timed, "rollout", rollout, y_1, z)
+        y, residuals, *prior = rolled.outputs
+        decoded = Cut(timed, "decode", decode, w, y, *skips)
+        end = Cut(timed, "loss", loss, decoded.outputs[0], residuals, *moments, *prior)
+        end.outputs[0].grad = torch.ones_like(end.outputs[0])
+        for stage in (end, decoded, rolled, inferred, encoded):
+            stage.backward()
+        timed("optimiser", lambda: (step.optimizer.step(), step.optimizer.zero_grad(set_to_none=True)))
+        if number >= 0:
+            for name in STAGES:
+                spent[name].append(now.get(name, 0.0))
+    return {name: statistics.median(values) for name, values in spent.items()}
+
+
+@dataclasses.dataclass
+class Pieces:
+    """What the loss reads of a model's output."""
+
+    frames: torch.Tensor
+    residuals: torch.Tensor
+    q_y: object
+    q_z: object
+    p_z: object
+
+
+class Cut:
+    """A stage run on detached inputs: its outputs are the beginnings of a new graph, its backward a call of its own."""
+
+    def __init__(self, timed: Callable, name: str, call: Callable, *inputs: torch.Tensor):
+        self.timed, self.name = timed, name
+        self.ends = timed(name, lambda: call(*inputs))
+        self.outputs = [end.detach().requires_grad_() for end in self.ends]
+
+    def backward(self) -> None:
+        pairs = [(end, out.grad) for end, out in zip(self.ends, self.outputs) if out.grad is not None]
+        self.timed(self.name, lambda: torch.autograd.backward(*zip(*pairs)))
+
+
+def table(results: dict) -> str:
+    """The results of `bench` for a terminal."""
+    t = TrainConfig(**results["experiment"]["train"])
+    lines = [f"Batch {t.batch_size} x {t.n_frames} frames; medians of interleaved steps", ""]
+    lines.append(
+        f"{'step':<30}{'ms':>9}{'steps/s':>9}{'frames/s':>10}{'of peak':>9}{'floor, ms':>11}{'of official':>13}"
+    )
+    for r in results["steps"]:
+        ratio = "" if r["of_official"] is None else f"{r['of_official']:.2f}"
+        lines.append(
+            f"{r['name']:<30}{1e3 * r['seconds']:>9.1f}{r['steps_per_second']:>9.2f}{r['frames_per_second']:>10.0f}"
+            f"{r['share_of_peak']:>9.0%}{1e3 * r['floor_seconds']:>11.1f}{ratio:>13}"
+        )
+    lines += [f"{name:<30}left out: {why}" for name, why in results["left_out"].items()]
+    for name in ("float32", "bf16"):
+        limit, work = results["limits"][name], results["work"][name]
+        arithmetic, memory = work["flop"] / limit["flop_per_second"], work["least_bytes"] / limit["bytes_per_second"]
+        lines += [
+            "",
+            f"Floor in {name}: {work['flop'] / 1e9:,.0f} GFLOP at {limit['flop_per_second'] / 1e9:,.0f} GFLOP/s is "
+            f"{1e3 * arithmetic:.1f} ms;",
+            f"  {work['least_bytes'] / 1e9:.1f} GB at {limit['bytes_per_second'] / 1e9:,.0f} GB/s is "
+            f"{1e3 * memory:.1f} ms with all else fused ({work['eager_bytes'] / 1e9:.1f} GB with nothing fused)",
+        ]
+    stages = {name: results["stages"][name] for name in STAGES}
+    total = sum(stages.values())
+    lines += ["", f"Where a step's time goes ({results['stages']['of']}, forward and backward):"]
+    lines += [f"  {name:<12}{1e3 * value:>9.1f} ms{value / total:>7.1%}" for name, value in stages.items()]
+    if results["data"] is not None:
+        d = results["data"]
+        lines += ["", f"Clips of {d['n_frames']} frames per second ({d['digits']} digits; on a CPU, one core):"]
+        for name in ("bytes", "floats"):
+            theirs = d.get(f"official {name}")
+            beside = "" if theirs is None else f"   official {theirs:>8,.0f}   ratio {d[name] / theirs:.1f}"
+            lines.append(f"  {name:<8}{d[name]:>10,.0f}{beside}")
+    return "\n".join(lines)
