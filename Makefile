@@ -12,7 +12,7 @@ FRESH := _build/.fresh
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab train-lite costs clean
+.PHONY: help book test lab train-lite speedrun costs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,14 @@ train-lite: $(INSTALLED)  ## train both small models on this machine, into runs/
 	$(BIN)/srvp-lite train lite --out runs/lite $(if $(wildcard runs/lite/state.pt),--resume)
 	$(BIN)/srvp-lite train lite-deterministic --out runs/lite-deterministic \
 		$(if $(wildcard runs/lite-deterministic/state.pt),--resume)
+
+# On a rented GPU or Colab: the paper's data set within a time budget, scored on its official test set, packed up.
+BUDGET = 25m
+SPEEDRUN = runs/speedrun
+speedrun: $(INSTALLED)  ## train Stochastic Moving MNIST within BUDGET=25m on a GPU, score it, pack it; go on if interrupted
+	$(BIN)/srvp-lite train smmnist-speedrun --time-budget $(BUDGET) --out $(SPEEDRUN) --auto-resume $(SPEEDRUN_OPTIONS)
+	$(BIN)/srvp-lite evaluate $(SPEEDRUN) --clips 5000 --samples 100 --out $(SPEEDRUN)/results.json $(EVALUATE_OPTIONS)
+	$(BIN)/srvp-lite export $(SPEEDRUN) --out $(SPEEDRUN)/export
 
 costs: $(INSTALLED)  ## measure what each chapter costs to run, for its first cell (an idle machine, please)
 	$(BIN)/python book/measure_costs.py

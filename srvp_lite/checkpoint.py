@@ -1,7 +1,8 @@
 """Models on disk: ours, the shipped ones, and the official release's. Nothing here unpickles code.
 
-Read in chapter 7. A model is one safetensors file whose header carries its configuration as JSON. The state of a
-training run (weights, optimiser, counters) goes through `torch.save` and comes back with `weights_only=True`.
+Read in chapter 7. A model is one safetensors file (or several) whose header carries its configuration as JSON. The
+state of a training run (weights, optimiser, counters) goes through `torch.save` and comes back with
+`weights_only=True`.
 Every file is written beside its destination and then renamed, so a crash leaves the old file, never half a new one.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import re
 from pathlib import Path
 
 import safetensors.torch
@@ -28,23 +30,62 @@ class CheckpointError(ValueError):
     """A file that cannot be loaded as what it should be; the message says why and what to do."""
 
 
-def save(model: SRVP, path: str | Path, **info) -> Path:
-    """Writes the model to `path` (.safetensors), with its configuration and any JSON-able `info`, and returns it."""
+def save(model: SRVP, path: str | Path, half: bool = False, max_bytes: int | None = None, **info) -> Path:
+    """Writes the model to `path` (.safetensors), with its configuration and any JSON-able `info`.
+
+    `half` stores parameters in 16 bits (float16: 11 significant bits, where bfloat16 has 8), batch norms' statistics
+    in 32 as ever; `load` gives back 32. With `max_bytes`, a model too large for one file becomes several, named
+    NAME-1-of-3.safetensors and so on, each with the whole header; `load` takes any of them, or NAME. Returns
+    the file written, or the first. Raises ValueError for a parameter that 16 bits cannot hold.
+    """
     path = Path(path)
-    header = {"format": FORMAT, "model": dataclasses.asdict(model.config), "info": info}
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
-    metadata = {HEADER_KEY: json.dumps(header)}
-    data = safetensors.torch.save(tensors, metadata)
-    write_atomically(path, lambda tmp: Path(tmp).write_bytes(data))
-    return path
+    if half:
+        for name, parameter in model.named_parameters():
+            tensors[name] = tensors[name].half()
+            if not tensors[name].isfinite().all():
+                raise ValueError(f"{name} has values up to {parameter.abs().max():.3g}, too large for 16 bits")
+    parts: list[dict] = [{}]
+    room = None if max_bytes is None else max_bytes - 64_000  # for the header of each file
+    for name, t in tensors.items():
+        if room is not None and t.nbytes > room:
+            raise ValueError(f"{name} alone has {t.nbytes:,} bytes, more than max_bytes={max_bytes:,} leaves room for")
+        if room is not None and sum(other.nbytes for other in parts[-1].values()) + t.nbytes > room:
+            parts.append({})
+        parts[-1][name] = t
+    header = {"format": FORMAT, "model": dataclasses.asdict(model.config), "info": info, "parts": len(parts)}
+    files = [path if len(parts) == 1 else part_path(path, i + 1, len(parts)) for i in range(len(parts))]
+    for file, part in zip(files, parts):
+        data = safetensors.torch.save(part, {HEADER_KEY: json.dumps(header)})
+        write_atomically(file, lambda tmp, data=data: Path(tmp).write_bytes(data))
+    return files[0]
+
+
+def part_path(path: Path, number: int, of: int) -> Path:
+    return path.with_name(f"{base_name(path)}-{number}-of-{of}.safetensors")
+
+
+def base_name(path: Path) -> str:
+    """A checkpoint's name without its ending and without "-1-of-3"."""
+    return re.sub(r"-\d+-of-\d+$", "", path.name.removesuffix(".safetensors"))
+
+
+def parts_of(path: Path) -> list[Path]:
+    """All files of the checkpoint that `path` belongs to; CheckpointError if one is missing."""
+    n = read_header(path).get("parts", 1)
+    files = [path] if n == 1 else [part_path(path, i + 1, n) for i in range(n)]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise CheckpointError(f"{path} is one of {n} files; {', '.join(missing)} should lie beside it")
+    return files
 
 
 def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> SRVP:
     """Loads a model, in evaluation mode, on `device`.
 
-    `path_or_name` is a file written by `save`, a run's folder (its best checkpoint is taken), the name of a model
-    shipped with the package ("lite-stochastic", "lite-deterministic"), or an experiment folder of the official
-    release, which holds `config.json` and `model.pt`. Raises FileNotFoundError where there is nothing, and
+    `path_or_name` is a file written by `save`, a run's folder (its best checkpoint is taken) or an exported one, the
+    name of a model shipped with the package ("lite-stochastic", "lite-deterministic"), or an experiment folder of the
+    official release, which holds `config.json` and `model.pt`. Raises FileNotFoundError where there is nothing, and
     CheckpointError for a file that is truncated, holds another model, or is a pickle of more than tensors.
     """
     path = find(path_or_name)
@@ -53,7 +94,8 @@ def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> SRVP:
     else:
         config = ModelConfig(**read_header(path)["model"])
         model = SRVP(config)
-        load_weights(model, safetensors.torch.load_file(path), path)
+        weights = {name: t for file in parts_of(path) for name, t in safetensors.torch.load_file(file).items()}
+        load_weights(model, weights, path)
     return model.to(device, memory_format=torch.channels_last).eval()  # convolutions run faster so, on a CPU too
 
 
@@ -61,17 +103,25 @@ def find(path_or_name: str | Path) -> Path:
     """The file, or the folder of the official release, that `load` would read."""
     path = Path(path_or_name)
     if path.is_dir():
-        best = path / "best.safetensors"
-        return best if best.exists() else path
-    if path.is_file():
-        return path
-    shipped = shipped_dir("checkpoints") / f"{path_or_name}.safetensors"
-    if shipped.is_file():
-        return shipped
+        return next((found for name in ("best", "model") if (found := first_part(path / name))), path)
+    shipped = shipped_dir("checkpoints") / str(path_or_name)
+    for candidate in (path, shipped):
+        if candidate.is_file():
+            return candidate
+        if found := first_part(candidate):
+            return found
     raise FileNotFoundError(
         f"no model at {str(path_or_name)!r}: expected a .safetensors file, a run's folder, an official experiment "
         f"folder (config.json and model.pt), or a shipped name ({', '.join(shipped_names()) or 'none installed'})"
     )
+
+
+def first_part(path: Path) -> Path | None:
+    """The file of a checkpoint named without its ending, the first one if there are several; None where none is."""
+    whole = path.with_name(f"{base_name(path)}.safetensors")
+    if whole.is_file():
+        return whole
+    return next(iter(sorted(path.parent.glob(f"{base_name(path)}-1-of-*.safetensors"))), None)
 
 
 def experiment(path_or_name: str | Path) -> Experiment:
@@ -106,7 +156,7 @@ def shipped_dir(kind: str) -> Path:
 
 def shipped_names() -> list[str]:
     """Names of the models that come with the package."""
-    return sorted(p.stem for p in shipped_dir("checkpoints").glob("*.safetensors"))
+    return sorted({base_name(p) for p in shipped_dir("checkpoints").glob("*.safetensors")})
 
 
 def read_header(path: str | Path) -> dict:

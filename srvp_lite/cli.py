@@ -1,4 +1,4 @@
-"""The command `srvp-lite`: train, evaluate, predict, models. Nothing imports this module.
+"""The command `srvp-lite`: train, bench, evaluate, predict, export, models. Nothing imports this module.
 
 The options come from the dataclasses of `config.py` through tyro, so their docstrings are the help.
 """
@@ -193,6 +193,36 @@ def predict(args: Predict) -> None:
 
 
 @dataclass
+class Export:
+    """Put what is worth keeping of a run into one folder of small files: weights in 16 bits, its log, its results.
+
+    Example: srvp-lite export runs/speedrun --out data/speedrun
+    """
+
+    run: tyro.conf.Positional[Path]
+    """A run's folder."""
+    out: Path
+    """The folder to write."""
+    max_megabytes: float = 15.0
+    """Largest size of a file; weights that need more are spread over several."""
+
+
+def export(args: Export) -> None:
+    model, header = checkpoint.load(args.run), checkpoint.read_header(checkpoint.find(args.run))
+    first = checkpoint.save(
+        model, args.out / "model.safetensors", half=True, max_bytes=int(args.max_megabytes * 1e6), **header["info"]
+    )
+    written = checkpoint.parts_of(first)
+    for name in ("config.json", "log.jsonl", "results.json"):
+        if (args.run / name).is_file():
+            content = (args.run / name).read_bytes()
+            files.write_atomically(args.out / name, lambda tmp, content=content: Path(tmp).write_bytes(content))
+            written.append(args.out / name)
+    for path in written:
+        print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")
+
+
+@dataclass
 class Models:
     """List the models that come with the package."""
 
@@ -268,6 +298,7 @@ Command = Union[  # noqa: UP007
     Annotated[BenchPreset, tyro.conf.subcommand("bench")],
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[Predict, tyro.conf.subcommand("predict")],
+    Annotated[Export, tyro.conf.subcommand("export")],
     Annotated[Models, tyro.conf.subcommand("models")],
 ]
 
@@ -277,7 +308,7 @@ def main(argv: list[str] | None = None) -> None:
     command = tyro.cli(
         Command,
         prog="srvp-lite",
-        description="Stochastic latent residual video prediction: train, evaluate, predict.",
+        description="Stochastic latent residual video prediction: train, measure, evaluate, predict.",
         args=argv,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.AvoidSubcommands),
     )
@@ -291,6 +322,8 @@ def main(argv: list[str] | None = None) -> None:
                 evaluate(command)
             case Predict():
                 predict(command)
+            case Export():
+                export(command)
             case Models():
                 models(command)
     except (OSError, ValueError, RuntimeError, ImportError) as error:

@@ -148,3 +148,44 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         files.write_atomically(path, fail)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["file"]
+
+
+# Small files ---------------------------------------------------------------------------------------------------------
+
+
+def test_sixteen_bits_in_several_files_are_almost_the_same_model(saved, tmp_path):
+    """Every weight to 11 significant bits; every file under the limit; any file, the name or the folder will do."""
+    model, _ = saved
+    limit = 64_000 + 5_000
+    first = checkpoint.save(model, tmp_path / "x" / "model.safetensors", half=True, max_bytes=limit, note="small")
+    parts = sorted((tmp_path / "x").iterdir())
+    assert len(parts) > 2 and all(p.stat().st_size < limit for p in parts)
+    assert first.name == f"model-1-of-{len(parts)}.safetensors"
+    for where in (first, parts[-1], tmp_path / "x" / "model", tmp_path / "x"):
+        loaded = srvp_lite.load(where)
+        for name, expected in model.state_dict().items():
+            got = loaded.state_dict()[name]
+            assert got.dtype == expected.dtype
+            torch.testing.assert_close(got, expected, rtol=2**-11, atol=2**-24)
+        assert checkpoint.read_header(checkpoint.find(where))["info"] == {"note": "small"}
+    for name, buffer in model.named_buffers():
+        assert torch.equal(loaded.get_buffer(name), buffer), "batch norms' statistics are whole"
+
+
+def test_a_missing_part_is_named(saved, tmp_path):
+    first = checkpoint.save(saved[0], tmp_path / "m.safetensors", max_bytes=64_000 + 20_000)
+    second = checkpoint.parts_of(first)[1]
+    second.unlink()
+    with pytest.raises(CheckpointError, match=f"one of . files; {second.name} should lie beside it"):
+        srvp_lite.load(first)
+
+
+def test_what_cannot_be_made_small_is_refused(saved, tmp_path):
+    model, _ = saved
+    with pytest.raises(ValueError, match="alone has .* bytes, more than max_bytes=65,000"):
+        checkpoint.save(model, tmp_path / "m.safetensors", max_bytes=65_000)
+    with torch.no_grad():
+        next(model.parameters()).fill_(1e6)
+    with pytest.raises(ValueError, match=r"has values up to 1e\+06, too large for 16 bits"):
+        checkpoint.save(model, tmp_path / "m.safetensors", half=True)
+    assert not (tmp_path / "m.safetensors").exists()

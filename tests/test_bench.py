@@ -1,0 +1,188 @@
+"""The benchmark's bookkeeping: its parts add up, and foreign code is loaded without leaving a trace."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from srvp_lite import bench
+from srvp_lite.against import load
+from srvp_lite.config import PRESETS, Experiment, ModelConfig, VideoConfig
+from srvp_lite.elbo import elbo
+from srvp_lite.stages import STAGES, Cut, stage_times
+from srvp_lite.step import Step
+
+CPU = torch.device("cpu")
+
+
+def tiny(**data) -> Experiment:
+    model = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    t = dataclasses.replace(PRESETS["lite"].train, batch_size=4, n_frames=7)
+    return dataclasses.replace(PRESETS["lite"], model=model, train=t)
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A folder laid out as the official code is, with a model, a step and data of a few lines behind its interfaces."""
+    sources = {
+        "args.py": "import configargparse\nraise RuntimeError('not to be loaded')",
+        "helper.py": "import configargparse",
+        "train.py": """
+            import args, helper, torch
+            import data.base, module.srvp, module.utils
+
+            def train(forward_fn, optimizer, scaler, batch, device, opt):
+                optimizer.zero_grad()
+                decoded = forward_fn(batch, batch.shape[0], dt=1 / opt.n_euler_steps)
+                (((decoded - batch) ** 2).sum() / batch.shape[1] * opt.obs_scale).backward()
+                optimizer.step()
+                CALLS.append(tuple(batch.shape))
+
+            CALLS = []
+            """,
+        "module/utils.py": "",
+        "module/srvp.py": """
+            import torch
+
+            class StochasticLatentResidualVideoPredictor(torch.nn.Module):
+                def __init__(self, nx, nc, *sizes):
+                    super().__init__()
+                    self.gain = torch.nn.Parameter(torch.ones(nc))
+
+                def init(self, res_gain):
+                    pass
+
+                def forward(self, x, nt, dt):
+                    return x * self.gain
+            """,
+        "data/base.py": """
+            import numpy as np, torch
+
+            def collate_fn(videos):
+                return torch.tensor(np.stack(videos)).float() / 255
+            """,
+        "data/mmnist.py": """
+            import numpy as np
+            from torchvision import datasets
+
+            class MovingMNIST:
+                def __init__(self, data, nx, seq_len, max_speed, deterministic, num_digits, train):
+                    self.shape = (seq_len, nx, nx)
+
+                def __getitem__(self, i):
+                    return np.zeros(self.shape, np.uint8)
+            """,
+    }  # fmt: skip
+    for name, text in sources.items():
+        path = tmp_path / "clone" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+    return tmp_path / "clone"
+
+
+def test_all_that_is_asked_for_is_measured(clone):
+    heard = []
+    results = bench.bench(tiny(), CPU, rounds=2, steps_per_round=1, against=clone, say=heard.append)
+    names = [r["name"] for r in results["steps"]]
+    assert names == ["official code", "float32", "bf16"] and heard[-1] == "taking a step apart"
+    for r in results["steps"]:
+        assert 0 < r["fastest"] <= r["seconds"] <= r["slowest"]
+        assert r["frames_per_second"] == pytest.approx(28 * r["steps_per_second"])
+        assert r["of_official"] == pytest.approx(r["seconds"] / results["steps"][0]["seconds"])
+    assert results["work"]["float32"]["flop"] == results["work"]["bf16"]["flop"] > 0
+    assert {"bytes", "floats", "official bytes", "official floats"} <= results["data"].keys()
+    text = bench.table(json.loads(json.dumps(results)))
+    for word in ("of official", "GFLOP/s", "rollout", "ratio"):
+        assert word in text
+
+
+def test_what_cannot_run_here_is_left_out_with_the_reason():
+    results = bench.bench(tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32", "bf16, recorded"])
+    assert [r["name"] for r in results["steps"]] == ["float32"]
+    assert "cuda_graph records the step of one CUDA GPU" in results["left_out"]["bf16, recorded"]
+    assert "left out" in bench.table(results)
+    with pytest.raises(ValueError, match="unknown variant.*fp8; there are float32, bf16"):
+        bench.bench(tiny(), CPU, variants=["fp8"])
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
+        bench.bench(tiny(), CPU, rounds=0)
+
+
+def test_real_videos_are_timed_without_their_store():
+    e = tiny()
+    e = Experiment(e.model, VideoConfig("nowhere", frame_size=32), e.train)
+    results = bench.bench(e, CPU, rounds=1, steps_per_round=1, variants=["float32"])
+    assert results["data"] is None and results["stages"]["decode"] > 0
+
+
+def test_a_step_cut_into_stages_has_the_gradients_of_the_whole():
+    """Cut at two places by hand and compared with one backward pass."""
+    a, b = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+    x = torch.rand(5, 3)
+    b(a(x).tanh()).square().sum().backward()
+    whole = [p.grad.clone() for m in (a, b) for p in m.parameters()]
+    a.zero_grad(), b.zero_grad()
+    first = Cut(lambda name, call: call(), "first", lambda x: (a(x).tanh(),), x)
+    second = Cut(lambda name, call: call(), "second", lambda h: (b(h).square().sum(),), first.outputs[0])
+    second.outputs[0].grad = torch.ones(())
+    second.backward()
+    first.backward()
+    for p, q in zip((p.grad for m in (a, b) for p in m.parameters()), whole):
+        torch.testing.assert_close(p, q)
+
+
+def test_the_stages_together_are_a_whole_step(monkeypatch):
+    """Every parameter gets the gradient of the ordinary step, noise being the same constant."""
+    monkeypatch.setattr(torch, "randn", lambda shape, **kw: torch.full(tuple(shape), 0.3))
+    monkeypatch.setattr(torch, "rand", lambda *shape, **kw: torch.linspace(0, 1, 4 * 7).view(4, 7))
+    x = torch.linspace(0, 1, 4 * 7 * 32 * 32).view(4, 7, 1, 32, 32)
+
+    class Same:
+        def sample(self, *args):
+            return x
+
+    gradients = {}
+
+    def keep(optimizer, *args):
+        gradients["stages"] = [p.grad.clone() for g in optimizer.param_groups for p in g["params"]]
+
+    monkeypatch.setattr("srvp_lite.stages.open_data", lambda *args: Same())
+    monkeypatch.setattr(torch.optim.Adam, "step", keep)
+    experiment = tiny()
+    times = stage_times(experiment, CPU, rounds=1)
+    assert list(times) == list(STAGES) and all(t >= 0 for t in times.values())
+    step, t = Step(experiment, CPU), experiment.train
+    loss, _ = elbo(step.model.train()(x), x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
+    loss.backward()
+    for got, p in zip(gradients["stages"], step.model.parameters()):
+        torch.testing.assert_close(got, p.grad, rtol=1e-3, atol=1e-4 * p.grad.abs().max().item())
+
+
+def test_loading_the_official_code_leaves_no_trace(clone):
+    before, path = dict(sys.modules), list(sys.path)
+    modules = load(clone, "train", "module.srvp")
+    assert modules["train"].__file__ == str(clone / "train.py")
+    assert sys.path == path
+    for name in ("train", "module", "module.srvp", "data", "data.base", "args", "helper", "configargparse"):
+        assert sys.modules.get(name) is before.get(name)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "srvp_lite", "bench", "lite", "--against", str(tmp_path)],
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "is no clone of the official code: expected module/srvp.py" in done.stderr
+
+
+def test_the_command_prints_and_writes(tmp_path):
+    out = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "srvp_lite", "bench", "lite", "--nf", "4", "--batch-size", "2", "--rounds", "1",
+               "--variants", "float32", "--threads", "1", "--out", str(out)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Where a step's time goes" in done.stdout and str(out) in done.stdout
+    results = json.loads(out.read_text())
+    assert results["made"]["command"].startswith("srvp-lite bench lite") and results["made"]["device"]
