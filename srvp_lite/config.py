@@ -142,7 +142,8 @@ class TrainConfig:
     lr: float = 3e-4
     """Adam's learning rate, constant at first."""
     warmup_steps: int = 0
-    """First steps, in which the learning rate climbs linearly to its constant value."""
+    """First steps, in which the learning rate climbs linearly to its constant value; under a time budget, a twentieth
+    of the run at most."""
     constant_steps: int = 1_000_000
     """Steps at constant learning rate, warm-up included."""
     decay_steps: int = 100_000

@@ -32,7 +32,10 @@ class Schedule:
         left = 1.0 if over <= constant else (1 - over) / (1 - constant)  # of the fall
         if c.decay == "cosine":
             left = 0.5 * (1 - math.cos(math.pi * left))
-        return c.lr * left * min(1.0, (step + 1) / (c.warmup_steps + 1))
+        warmup = c.warmup_steps
+        if self.budget is not None and self.total is not None:
+            warmup = min(warmup, self.total / 20)  # a short budget does not go by in warming up
+        return c.lr * left * min(1.0, (step + 1) / (warmup + 1))
 
     def finished(self, steps_done: int) -> bool:
         return self.total is not None and steps_done >= self.total

@@ -90,9 +90,13 @@ class Step:
     def update_average(self, step: int) -> None:
         # Young averages forget faster, or they would remember the initial weights for long.
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
-        get_ema_multi_avg_fn(decay)(list(self.average.parameters()), list(self.model.parameters()), None)
-        for average, buffer in zip(self.average.buffers(), self.model.buffers()):
-            average.copy_(buffer)  # batch norms average already
+        averages, present = self.average.state_dict().values(), self.model.state_dict().values()
+        pairs = list(zip(averages, present))
+        # The batch norms' statistics are averaged too: those of the present weights would not fit the average's.
+        numbers = [pair for pair in pairs if pair[0].is_floating_point()]
+        get_ema_multi_avg_fn(decay)([a for a, _ in numbers], [p for _, p in numbers], None)
+        for average, counter in (pair for pair in pairs if not pair[0].is_floating_point()):
+            average.copy_(counter)
 
 
 def seed_of(seed: int, step: int, rank: int = 0, what: str = "clips") -> int:
