@@ -12,7 +12,7 @@ FRESH := _build/.fresh
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab train-lite speedrun costs clean
+.PHONY: help book test lab train-lite budgets speedrun costs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,13 @@ train-lite: $(INSTALLED)  ## train both small models on this machine, into runs/
 	$(BIN)/srvp-lite train lite --out runs/lite $(if $(wildcard runs/lite/state.pt),--resume)
 	$(BIN)/srvp-lite train lite-deterministic --out runs/lite-deterministic \
 		$(if $(wildcard runs/lite-deterministic/state.pt),--resume)
+
+budgets: $(INSTALLED)  ## the short runs of chapter 7: deterministic lite data, two and eight minutes, three seeds each
+	for budget in 2m 8m; do for seed in 1 2 3; do \
+		$(BIN)/srvp-lite train lite-deterministic --time-budget $$budget --seed $$seed --threads 1 --val-interval 500 \
+			--out runs/budgets/$$budget-$$seed --auto-resume || exit 1; \
+	done; done
+	$(BIN)/python book/collect_budgets.py
 
 # On a rented GPU or Colab: the paper's data set within a time budget, scored on its official test set, packed up.
 BUDGET = 25m

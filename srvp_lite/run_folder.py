@@ -112,8 +112,9 @@ class Log:
 
 
 def read_log(out: str | Path) -> list[dict]:
-    """The lines of a run's log, oldest first; a line cut off by a crash is left out."""
-    path = Path(out) / "log.jsonl"
+    """The lines of a run's log, oldest first; a line cut off by a crash is left out. `out` is the run's folder, or the
+    log itself."""
+    path = Path(out) if str(out).endswith(".jsonl") else Path(out) / "log.jsonl"
     lines = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
