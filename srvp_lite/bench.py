@@ -153,10 +153,10 @@ def data_rates(experiment: Experiment, device: torch.device, official: Official 
     if not isinstance(d, DataConfig):
         return None
     try:
-        data = open_data(experiment, "train", device)
+        data = open_data(d, "train", device)
     except FileNotFoundError:  # MNIST is not here; the digits' looks do not matter to the clock
         d = dataclasses.replace(d, digits="sklearn")
-        data = open_data(dataclasses.replace(experiment, data=d), "train", device)
+        data = open_data(d, "train", device)
     generator, threads = torch.Generator(device), torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -16,7 +16,7 @@ import tyro
 
 import srvp_lite
 from srvp_lite import checkpoint, files
-from srvp_lite.config import PRESET_HELP, PRESETS, DataConfig, Experiment
+from srvp_lite.config import PRESET_HELP, PRESETS, DataConfig, Experiment, VideoConfig
 
 
 @dataclass
@@ -236,11 +236,14 @@ def models(args: Models) -> None:
         print("No model came with this installation.")
 
 
-def test_set(data: DataConfig, n_clips: int, n_frames: int) -> torch.Tensor:
-    """Test clips (n_clips, n_frames, 1, H, W): the official set at the paper's size, else ours from held-out digits."""
+def test_set(data: DataConfig | VideoConfig, n_clips: int, n_frames: int) -> torch.Tensor:
+    """Test clips (n_clips, n_frames, C, H, W): the official set of the paper's moving digits, else clips with a fixed
+    seed from held-out digits or videos."""
     from srvp_lite.data import moving_mnist
-    from srvp_lite.train import moving_digits
+    from srvp_lite.train import moving_digits, open_data
 
+    if isinstance(data, VideoConfig):
+        return open_data(data, "test").sample(n_clips, n_frames, torch.Generator().manual_seed(42))
     paper = DataConfig(stochastic=data.stochastic, root=data.root)
     if data == paper:
         clips = moving_mnist.official_test_set(data.root, deterministic=not data.stochastic)

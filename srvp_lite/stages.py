@@ -28,7 +28,7 @@ def stage_times(experiment: Experiment, device: torch.device, rounds: int) -> di
     step = Step(experiment, device)
     t, model = experiment.train, step.model.train()
     try:
-        data = open_data(experiment, "train", device)
+        data = open_data(experiment.data, "train", device)
     except FileNotFoundError:  # the clock does not mind what the frames show
         data = None
     generator = torch.Generator(device)

@@ -33,6 +33,9 @@ class Step:
         t = self.config
         if t.cuda_graph and (device.type != "cuda" or self.world.size > 1):
             raise ValueError("cuda_graph records the step of one CUDA GPU; leave it out on a CPU and with torchrun")
+        if device.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # what is not bf16 is TF32
+            torch.backends.cudnn.benchmark = True  # shapes never change, so trying the algorithms once pays
         torch.manual_seed(t.seed)
         model = SRVP(experiment.model).to(device, memory_format=torch.channels_last)
         if self.world.size > 1 and device.type == "cuda":  # batch statistics over the whole batch, as on one GPU

@@ -59,8 +59,6 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
         raise ValueError(f"a process's share of the batch, {batch}, cannot be cut into accumulate={t.accumulate} parts")
     resume = "auto" if world.restarted else resume
     resume = world.from_main(open_folder(out, experiment, resume) if world.is_main else None)
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # what is not bf16 is TF32
 
     step = Step(experiment, device, world)
     progress = {"step": 0, "seconds": 0.0, "best": -math.inf, "total": None}
@@ -69,13 +67,13 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
     first = progress["step"]
     schedule = Schedule(t, progress["total"])
 
-    data = open_data(experiment, "train", device)
+    data = open_data(experiment.data, "train", device)
     noise = torch.Generator(device)
 
     def clips(number: int) -> torch.Tensor:
         return data.sample(batch, t.n_frames, noise.manual_seed(seed_of(t.seed, number, world.rank)))
 
-    held_out = open_data(experiment, "val", device)
+    held_out = open_data(experiment.data, "val", device)
     val_clips = held_out.sample(t.val_clips, t.n_frames_test, torch.Generator(device).manual_seed(seed_of(t.seed, -1)))
     val_clips = val_clips[world.rank :: world.size]
 
@@ -169,9 +167,10 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
     return best if schedule.finished(done) else last
 
 
-def open_data(experiment: Experiment, split: str, device: str | torch.device = "cpu") -> MovingMNIST | VideoStore:
-    """The data an experiment asks for, made or read on `device`; `split` is "train", "val" or "test"."""
-    data = experiment.data
+def open_data(
+    data: DataConfig | VideoConfig, split: str, device: str | torch.device = "cpu"
+) -> MovingMNIST | VideoStore:
+    """The data a configuration asks for, made or read on `device`; `split` is "train", "val" or "test"."""
     if isinstance(data, VideoConfig):
         return open_videos(data.dataset, split, data.root, data.on_device).to(device)
     return moving_digits(data, split, device)

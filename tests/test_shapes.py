@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 MODULES = ["test_gaussian", "test_elbo", "test_model", "test_parity", "test_moving_mnist", "test_metrics", "test_plot",
-           "test_evaluate", "test_ode"]  # fmt: skip
+           "test_evaluate", "test_ode", "test_video"]  # fmt: skip
 
 
 @pytest.mark.skipif("SRVP_CHECK_SHAPES" in os.environ, reason="this is the checked run")

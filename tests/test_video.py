@@ -51,7 +51,7 @@ def test_a_preset_finds_its_store(tmp_path):
     VideoStore.write(tmp_path / "kth", "train", [("person01", video(0, 30, (64, 64, 1)))])
     kth = PRESETS["kth"]
     e = Experiment(kth.model, VideoConfig("kth", root=str(tmp_path)), kth.train)
-    assert open_data(e, "train").sample(2, 20).shape == (2, 20, 1, 64, 64)
+    assert open_data(e.data, "train").sample(2, 20).shape == (2, 20, 1, 64, 64)
     assert Experiment.from_dict(e.to_dict()) == e
     with pytest.raises(FileNotFoundError, match="no 'val' split in .*kth: expected val.json and val.frames"):
         open_videos("kth", "val", tmp_path)

@@ -25,7 +25,7 @@ WRONG = {
             "is not that of the whole",
         ),
     ],
-    "7.2": [
+    "7.4": [
         (RATE + "    return lr * min(1, (1 - step / total) / (1 - constant))", "There is no warm-up"),
         (RATE + "    return lr * min(step / warmup, 1, (1 - step / total) / (1 - constant))", "teaches nothing"),
         (RATE + "    return lr * min((step + 1) / warmup, 1)", "never falls"),
@@ -41,7 +41,7 @@ WRONG = {
             "a straight line from lr",
         ),
     ],
-    "7.3": [
+    "7.2": [
         (MEAN + "    return all_reduce(scores.mean()) / 3", "nan"),
         (
             MEAN + "    m = scores.mean() if len(scores) else torch.zeros(())\n    return all_reduce(m) / 3",
@@ -57,7 +57,7 @@ WRONG = {
         (MEAN + "    return all_reduce(float(scores.sum())) / 4", "sends tensors"),
         (MEAN + "    return all_reduce(scores.sum()) / 2", "the mean is 4; yours is 8"),
     ],
-    "7.4": [
+    "7.3": [
         (CLIPS + "    torch.manual_seed(hash((seed, step, rank)))\n    return sample(None)", "global generator"),
         (CLIPS + "    return sample(torch.Generator().manual_seed(seed))", "every step would train on the same clips"),
         (CLIPS + "    return sample(torch.Generator().manual_seed(hash((seed, step))))", "all processes would train"),
