@@ -1,4 +1,4 @@
-"""The command `srvp-lite`: train, bench, evaluate, predict, export, models. Nothing imports this module.
+"""The command `srvp-lite`: train, bench, evaluate, predict, prepare, export, models. Nothing imports this module.
 
 The options come from the dataclasses of `config.py` through tyro, so their docstrings are the help.
 """
@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Union
+from typing import Annotated, Literal, Union
 
 import torch
 import tyro
@@ -193,6 +193,43 @@ def predict(args: Predict) -> None:
 
 
 @dataclass
+class Prepare:
+    """Make the store of a data set: fetch it where its licence and its host allow, decode, split, draw the test clips.
+    Stop it and run it again as you like.
+
+    Example: srvp-lite prepare kth --root data
+    Example: srvp-lite prepare folder --videos my_videos --name mine --grey
+    """
+
+    dataset: tyro.conf.Positional[Literal["kth", "human36m", "bair", "mmnist", "folder"]]
+    """One of the paper's, or "folder": your own videos."""
+    root: str | None = None
+    """Folder of the stores; by default the one named by the environment variable SRVP_DATA_DIR, or downloads."""
+    videos: Path | None = None
+    """For "folder": where your videos are, in files of any common kind."""
+    name: str = "mine"
+    """For "folder": the name of the store."""
+    size: int = 64
+    """For "folder": height and width of the frames."""
+    grey: bool = False
+    """For "folder": one channel instead of three."""
+    n_frames: int = 40
+    """For "folder": frames of a test clip."""
+
+
+def prepare(args: Prepare) -> None:
+    from srvp_lite.data import prepare as preparation
+
+    if args.dataset != "folder":
+        folder = preparation.DATASETS[args.dataset](args.root)
+    elif args.videos is None:
+        raise ValueError("say where your videos are: srvp-lite prepare folder --videos FOLDER --name NAME")
+    else:
+        folder = preparation.folder_of_videos(args.videos, args.name, args.root, args.size, args.grey, args.n_frames)
+    print(f"Ready in {folder}")
+
+
+@dataclass
 class Export:
     """Put what is worth keeping of a run into one folder of small files: weights in 16 bits, its log, its results.
 
@@ -301,6 +338,7 @@ Command = Union[  # noqa: UP007
     Annotated[BenchPreset, tyro.conf.subcommand("bench")],
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[Predict, tyro.conf.subcommand("predict")],
+    Annotated[Prepare, tyro.conf.subcommand("prepare")],
     Annotated[Export, tyro.conf.subcommand("export")],
     Annotated[Models, tyro.conf.subcommand("models")],
 ]
@@ -325,6 +363,8 @@ def main(argv: list[str] | None = None) -> None:
                 evaluate(command)
             case Predict():
                 predict(command)
+            case Prepare():
+                prepare(command)
             case Export():
                 export(command)
             case Models():

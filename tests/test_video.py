@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from srvp_lite.config import PRESETS, Experiment, VideoConfig
+from srvp_lite.data.store_writer import write_store
 from srvp_lite.data.video import VideoStore, open_videos
 from srvp_lite.train import open_data
 
@@ -18,7 +19,8 @@ def video(number, n_frames, size=(6, 6, 3)):
 
 @pytest.fixture
 def folder(tmp_path):
-    VideoStore.write(tmp_path / "toy", "train", ((f"v{n}", video(n, length)) for n, length in enumerate([30, 4, 12])))
+    lengths = enumerate([30, 4, 12])
+    write_store(tmp_path / "toy", "train", [(f"v{n}", lambda n=n, t=t: video(n, t)) for n, t in lengths])
     return tmp_path / "toy"
 
 
@@ -48,7 +50,7 @@ def test_same_seed_same_clips_as_floats(folder):
 
 
 def test_a_preset_finds_its_store(tmp_path):
-    VideoStore.write(tmp_path / "kth", "train", [("person01", video(0, 30, (64, 64, 1)))])
+    write_store(tmp_path / "kth", "train", [("person01", lambda: video(0, 30, (64, 64, 1)))])
     kth = PRESETS["kth"]
     e = Experiment(kth.model, VideoConfig("kth", root=str(tmp_path)), kth.train)
     assert open_data(e.data, "train").sample(2, 20).shape == (2, 20, 1, 64, 64)
@@ -58,7 +60,9 @@ def test_a_preset_finds_its_store(tmp_path):
 
 
 def test_clips_longer_than_every_video_are_refused(folder):
-    with pytest.raises(ValueError, match="clips of 31 frames were asked for, but the longest video .* has 30"):
+    with pytest.raises(
+        ValueError, match="clips over 31 frames of video were asked for, but the longest video .* has 30"
+    ):
         VideoStore(folder).sample(1, 31)
 
 
@@ -69,15 +73,56 @@ def test_a_store_cut_off_is_noticed(folder):
         VideoStore(folder)
 
 
-def test_a_failed_write_leaves_the_old_store(folder):
-    def fail_half_way():
-        yield "good", video(0, 5)
-        yield "odd", video(0, 5, (7, 6, 3))
+def test_every_other_frame(tmp_path):
+    """With a stride, as for Human3.6M: frames between are stepped over, and starts may fall anywhere."""
+    write_store(tmp_path, "train", [("v", lambda: video(0, 20))], stride=4)
+    store = VideoStore(tmp_path)
+    value = store.sample_bytes(500, 4, torch.Generator().manual_seed(0))[:, :, 0, 0, 0].long()
+    assert (value.diff(dim=1) == 4).all() and set(value[:, 0].tolist()) == set(range(8))
+    with pytest.raises(ValueError, match="clips over 21 frames of video were asked for.* has 20"):
+        store.sample(1, 6)
+    first = store.first_frames(slice(0, 1), 5)
+    assert first.shape == (1, 5, 3, 6, 6) and first[0, :, 0, 0, 0].tolist() == [0, 4, 8, 12, 16]
+    with pytest.raises(ValueError, match="clips in .* have 5 frames, 6 were asked for"):
+        store.first_frames(slice(0, 1), 6)
 
-    message = r"video 'odd' is uint8 \(5, 7, 6, 3\).*of the first video's size, \(6, 6, 3\)"
+
+def test_a_video_of_another_size_is_named_and_the_good_ones_are_kept(tmp_path):
+    decoded = []
+
+    def videos(size):
+        for n in range(4):
+            yield f"v{n}", lambda n=n: decoded.append(n) or video(n, 5, size if n == 2 else (6, 6, 3))
+
+    message = r"video 'v2' is uint8 \(5, 7, 6, 3\).*of the first video's size, \(6, 6, 3\)"
     with pytest.raises(ValueError, match=message):
-        VideoStore.write(folder, "train", fail_half_way())
-    assert len(VideoStore(folder).videos) == 3
-    assert sorted(p.name for p in folder.iterdir()) == ["train.frames", "train.json"]
+        write_store(tmp_path, "train", videos((7, 6, 3)))
+    with pytest.raises(FileNotFoundError):
+        VideoStore(tmp_path)
+    write_store(tmp_path, "train", videos((6, 6, 3)))
+    assert decoded == [0, 1, 2, 2, 3], "what was decoded before is not decoded again"
+    assert VideoStore(tmp_path).frames[:, 0, 0, 0].tolist() == [n * 40 + t for n in range(4) for t in range(5)]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["train.frames", "train.json"]
+    write_store(tmp_path, "train", videos((6, 6, 3)))
+    assert len(decoded) == 5, "a whole split is left alone"
     with pytest.raises(ValueError, match="no videos for the 'val' split"):
-        VideoStore.write(folder, "val", [])
+        write_store(tmp_path, "val", [])
+
+
+@pytest.mark.parametrize("cut_frames, cut_journal", [(0, 0), (100, 0), (0, 3), (0, 60), (10**6, 0)])
+def test_a_store_cut_off_anywhere_is_gone_on_with(tmp_path, cut_frames, cut_journal):
+    """As if the machine had died with the last bytes of either file not yet on the disk."""
+
+    def videos(until):
+        for n in range(6):
+            yield f"v{n}", lambda n=n: video(n, 3 + n) if n < until else 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        write_store(tmp_path, "train", videos(4))
+    for name, cut in (("train.frames.part", cut_frames), ("train.json.part", cut_journal)):
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data[: max(0, len(data) - cut)])
+    write_store(tmp_path, "train", videos(9))
+    store = VideoStore(tmp_path)
+    assert [v["name"] for v in store.videos] == [f"v{n}" for n in range(6)]
+    assert store.frames[:, 0, 0, 0].tolist() == [n * 40 + t for n in range(6) for t in range(3 + n)]

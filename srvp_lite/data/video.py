@@ -8,7 +8,6 @@ needed; frames wait as bytes on disk, or on the device if they fit, and become f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +15,17 @@ import numpy as np
 import torch
 
 from srvp_lite.data.digits import data_dir
-from srvp_lite.files import write_atomically
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
+    from jaxtyping import Float, Int, UInt8
     from torch import Tensor
 
 
 class VideoStore:
     """Random clips from the videos of one split, made where they are used, from a seeded generator.
 
-    `folder` holds the split's two files (see `write`); `on_device` keeps all frames in the device's memory. Raises
-    FileNotFoundError where there is no store and ValueError on one that is damaged.
+    `folder` holds the split's two files, as `store_writer.write_store` makes them; `on_device` keeps all frames in the
+    device's memory. Raises FileNotFoundError where there is no store and ValueError on one that is damaged.
     """
 
     def __init__(self, folder: str | Path, split: str = "train", on_device: bool = False):
@@ -35,11 +33,11 @@ class VideoStore:
         index, frames = self.folder / f"{split}.json", self.folder / f"{split}.frames"
         if not (index.is_file() and frames.is_file()):
             raise FileNotFoundError(
-                f"no {split!r} split in {self.folder.resolve()}: expected {index.name} and {frames.name}, as "
-                "data.video.VideoStore.write makes them from decoded videos"
+                f"no {split!r} split in {self.folder.resolve()}: expected {index.name} and {frames.name}; make them "
+                f"with srvp-lite prepare {self.folder.name} --root {self.folder.parent}"
             )
         described = json.loads(index.read_text())
-        self.videos, size = described["videos"], described["size"]
+        self.videos, size, self.stride = described["videos"], described["size"], described.get("stride", 1)
         shape = (sum(video["frames"] for video in self.videos), *size)
         if frames.stat().st_size != np.prod(shape):
             raise ValueError(
@@ -62,7 +60,8 @@ class VideoStore:
     def sample(
         self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
     ) -> Float[Tensor, "b t c h w"]:
-        """Clips (n_clips, n_frames, C, H, W), float in [0, 1]: a video by chance, then a stretch of it by chance.
+        """Clips (n_clips, n_frames, C, H, W), float in [0, 1]: a video by chance, then a stretch of it by chance, of
+        which every `stride`-th frame is taken.
 
         `generator` lives on the store's device. Videos shorter than the clip are never chosen; ValueError if all are.
         """
@@ -72,18 +71,32 @@ class VideoStore:
         self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
     ) -> UInt8[Tensor, "b t c h w"]:
         """The clips `sample` makes, as bytes."""
-        long_enough = (self.length >= n_frames).nonzero()[:, 0]
+        reach = (n_frames - 1) * self.stride + 1  # from the first frame to the last
+        long_enough = (self.length >= reach).nonzero()[:, 0]
         if not len(long_enough):
             raise ValueError(
-                f"clips of {n_frames} frames were asked for, but the longest video of the {self.split} split in "
-                f"{self.folder} has {int(self.length.max()) if len(self.length) else 0}"
+                f"clips over {reach} frames of video were asked for, but the longest video of the {self.split} split "
+                f"in {self.folder} has {int(self.length.max()) if len(self.length) else 0}"
             )
         which = long_enough[torch.randint(len(long_enough), (n_clips,), generator=generator, device=self.device)]
-        room = self.length[which] - n_frames + 1
+        room = self.length[which] - reach + 1
         # 53 bits of chance, so that the last frames of long videos are as likely as the first.
         u = torch.rand(n_clips, generator=generator, device=self.device, dtype=torch.float64)
         start = self.first[which] + (u * room).long()
-        index = start[:, None] + torch.arange(n_frames, device=self.device)
+        return self.read(start[:, None] + self.stride * torch.arange(n_frames, device=self.device))
+
+    def first_frames(self, videos: slice, n_frames: int) -> UInt8[Tensor, "b t c h w"]:
+        """The beginnings of some videos, in order, as bytes: how a test set, whose videos are clips, is read."""
+        length = int(self.length[videos].min())
+        if length < (n_frames - 1) * self.stride + 1:
+            raise ValueError(
+                f"the {self.split} clips in {self.folder} have {(length - 1) // self.stride + 1} frames, "
+                f"{n_frames} were asked for"
+            )
+        return self.read(self.first[videos, None] + self.stride * torch.arange(n_frames, device=self.device))
+
+    def read(self, index: Int[Tensor, "b t"]) -> UInt8[Tensor, "b t c h w"]:
+        """Frames by their number in the store."""
         if self.on_device:
             clips = self.resident[index]
         else:
@@ -91,36 +104,6 @@ class VideoStore:
             if self.device.type == "cuda":
                 clips = clips.pin_memory().to(self.device, non_blocking=True)
         return clips.movedim(-1, 2).contiguous()
-
-    @staticmethod
-    def write(folder: str | Path, split: str, videos: Iterable[tuple[str, UInt8[np.ndarray, "t h w c"]]]) -> None:
-        """Makes a split's two files from (name, frames) pairs, frames being bytes (T, H, W, C), all of one size.
-
-        Videos are taken one at a time, so they may be decoded as they come. Both files are renamed into place when
-        they are whole, the index last. Raises ValueError on a video of another size or kind, naming it.
-        """
-        folder = Path(folder)
-        index, n_frames, size = [], 0, None
-
-        def write_frames(tmp: str) -> None:
-            nonlocal n_frames, size
-            with open(tmp, "wb") as f:
-                for name, video in videos:
-                    size = size or video.shape[1:]
-                    if video.dtype != np.uint8 or video.ndim != 4 or video.shape[1:] != size or not len(video):
-                        raise ValueError(
-                            f"video {name!r} is {video.dtype} {video.shape}; expected at least one frame of bytes, "
-                            f"(T, H, W, C), of the first video's size, {size}"
-                        )
-                    index.append({"name": name, "first": n_frames, "frames": len(video)})
-                    n_frames += len(video)
-                    f.write(np.ascontiguousarray(video))
-            if not index:
-                raise ValueError(f"no videos for the {split!r} split of {folder}")
-
-        write_atomically(folder / f"{split}.frames", write_frames)
-        text = json.dumps({"size": size, "videos": index})
-        write_atomically(folder / f"{split}.json", lambda tmp: Path(tmp).write_text(text))
 
 
 def open_videos(dataset: str, split: str, root: str | Path | None = None, on_device: bool = False) -> VideoStore:
