@@ -455,8 +455,8 @@ def test_your_own_videos(tmp_path):
     shapes = {"a.mp4": (60, 90), "b.avi": (90, 60), "sub/c.mp4": (64, 64), "d.mp4": (72, 80)}
     for i, (name, shape) in enumerate(shapes.items()):
         encode(tmp_path / "in" / name, moving_bar(24 + i, *shape))
-    command = [sys.executable, "-m", "srvp_lite", "prepare", "folder", "--videos", str(tmp_path / "in"), "--name", "toy",
-               "--root", str(tmp_path), "--size", "32", "--grey", "--n-frames", "12"]  # fmt: skip
+    command = [sys.executable, "-m", "srvp_lite", "prepare", "folder", "--videos", str(tmp_path / "in"),
+               "--name", "toy", "--root", str(tmp_path), "--size", "32", "--grey", "--n-frames", "12"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"Ready in {tmp_path / 'toy'}" in done.stdout
