@@ -114,6 +114,6 @@ def find_i3d() -> Path:
         return fetch(I3D_SOURCES, path, check=is_zip)
     except OSError as error:
         raise OSError(
-            f"{error}. FVD needs I3D: fetch {I3D_FILE} on another machine, and name it with --fvd-weights, or put it at "
-            f"{path}"
+            f"{error}. FVD needs I3D: fetch {I3D_FILE} on another machine, and name it with --fvd-weights, or put it "
+            f"at {path}"
         ) from error

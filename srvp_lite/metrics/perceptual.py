@@ -32,8 +32,8 @@ class LPIPS:
             raise ImportError('LPIPS needs the package lpips: pip install "srvp-lite[eval]"') from error
         except RuntimeError as error:  # "operator torchvision::nms does not exist"
             raise ImportError(
-                f"torchvision does not fit the installed PyTorch {torch.__version__} ({error}); install the two together, "
-                "as https://pytorch.org/get-started says"
+                f"torchvision does not fit the installed PyTorch {torch.__version__} ({error}); install the two "
+                "together, as https://pytorch.org/get-started says"
             ) from error
         try:
             self.net = lpips.LPIPS(net="alex", version="0.1", pnet_rand=random_backbone, verbose=False)
