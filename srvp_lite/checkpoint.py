@@ -128,10 +128,9 @@ def experiment(path_or_name: str | Path) -> Experiment:
     """The experiment in which a checkpoint of ours was trained: its model, data and training configuration."""
     path = find(path_or_name)
     if path.is_dir():
-        raise CheckpointError(
-            f"{path} is a model of the official release, which does not say how it was trained in a way we read. "
-            "Load it in Python: srvp_lite.load(folder)"
-        )
+        from srvp_lite.official import official_experiment  # which needs this module
+
+        return official_experiment(path)
     info = read_header(path)["info"]
     if "experiment" not in info:
         raise CheckpointError(f"{path} does not say what data it was trained on; use it from Python")

@@ -242,9 +242,17 @@ class Export:
     """The folder to write."""
     max_megabytes: float = 15.0
     """Largest size of a file; weights that need more are spread over several."""
+    layout: Literal["srvp-lite", "official"] = "srvp-lite"
+    """"official" writes config.json and model.pt, in 32 bits, as the authors' scripts read them."""
 
 
 def export(args: Export) -> None:
+    if args.layout == "official":
+        from srvp_lite.official import save_official
+
+        folder = save_official(checkpoint.load(args.run), args.out, checkpoint.experiment(args.run))
+        print(f"Written to {folder}: config.json and model.pt")
+        return
     model, header = checkpoint.load(args.run), checkpoint.read_header(checkpoint.find(args.run))
     first = checkpoint.save(
         model, args.out / "model.safetensors", half=True, max_bytes=int(args.max_megabytes * 1e6), **header["info"]

@@ -1,0 +1,63 @@
+"""Folders of the official release: read, understood, and written so that the official code would read them."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import srvp_lite
+from srvp_lite import SRVP, checkpoint
+from srvp_lite.config import PRESETS, VideoConfig
+from srvp_lite.official import official_experiment, save_official
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("name", ["dcgan", "vgg_skip"])
+def test_written_as_it_was_read(name, tmp_path):
+    """Every tensor under its official name, bit for bit, and every option of the model with its value."""
+    folder = save_official(srvp_lite.load(GOLDEN / name), tmp_path / name, checkpoint.experiment(GOLDEN / name))
+    theirs, ours = (torch.load(f / "model.pt", weights_only=True) for f in (GOLDEN / name, folder))
+    assert theirs.keys() == ours.keys()
+    assert all(torch.equal(theirs[k], ours[k]) for k in theirs)
+    before, after = (json.loads((f / "config.json").read_text()) for f in (GOLDEN / name, folder))
+    for option in checkpoint.OFFICIAL_OPTIONS.keys() & before.keys():
+        assert after[option] == before[option], option
+    a, b = srvp_lite.load(GOLDEN / name), srvp_lite.load(folder)
+    assert all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values()))
+
+
+@pytest.mark.parametrize("preset", ["smmnist", "mmnist", "kth", "human36m", "bair"])
+def test_an_experiment_survives_the_way_there_and_back(preset, tmp_path):
+    experiment = PRESETS[preset]
+    small = dataclasses.replace(experiment.model, nf=4, nh_res=16, nh_inf=16)
+    experiment = dataclasses.replace(experiment, model=small)
+    save_official(SRVP(small), tmp_path, experiment)
+    back = official_experiment(tmp_path)
+    assert back == experiment and checkpoint.experiment(tmp_path) == experiment
+
+
+def test_what_a_folder_does_not_say_is_the_papers(tmp_path):
+    e = official_experiment(GOLDEN / "dcgan")
+    options = json.loads((GOLDEN / "dcgan" / "config.json").read_text())
+    assert e.train.obs_std == options["obs_scale"] and e.train.n_cond == options["nt_cond"]
+    assert e.train.lr == PRESETS["smmnist"].train.lr and e.data.stochastic
+    shutil.copytree(GOLDEN / "dcgan", tmp_path / "x")
+    (tmp_path / "x" / "config.json").write_text(json.dumps({**options, "dataset": "cats"}))
+    with pytest.raises(
+        checkpoint.CheckpointError, match="names the data set 'cats'; known are smmnist, kth, human, bair"
+    ):
+        official_experiment(tmp_path / "x")
+
+
+def test_data_the_official_scripts_do_not_know(tmp_path):
+    lite, kth = PRESETS["lite"], PRESETS["kth"]
+    with pytest.raises(ValueError, match="move MNIST's digits at 28 pixels, this model was trained on sklearn at 12"):
+        save_official(SRVP(lite.model), tmp_path, lite)
+    mine = dataclasses.replace(kth, data=VideoConfig("mine"))
+    with pytest.raises(ValueError, match="do not know the data set 'mine'"):
+        save_official(SRVP(dataclasses.replace(kth.model, nf=2)), tmp_path, mine)
+    assert not list(tmp_path.iterdir())
