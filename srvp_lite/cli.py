@@ -4,6 +4,8 @@ The options come from the dataclasses of `config.py` through tyro, so their docs
 """
 
 import dataclasses
+import hashlib
+import io
 import json
 import sys
 import time
@@ -97,47 +99,120 @@ class Evaluate:
     """Score a model on the test clips of its data set, as the paper does, and compare with simple baselines.
 
     Example: srvp-lite evaluate lite-stochastic --samples 100 --out results.json
+    Example: srvp-lite evaluate runs/smmnist --protocol paper --out results.json
     """
 
     model: tyro.conf.Positional[str]
     """A run's folder, a .safetensors file, a shipped name, or a folder of the official release."""
-    samples: int = 100
-    """Futures drawn per clip; the best one counts."""
-    clips: int = 500
-    """Test clips; moving digits only have as many as you like, the official test set has 5,000."""
+    protocol: Literal["paper"] | None = None
+    """"paper": the paper's frames, samples and clips for the model's data set, LPIPS and FVD included where it has
+    them; options below still count."""
+    samples: int | None = None
+    """Futures drawn per clip; the best one counts. 100 by default."""
+    clips: int | None = None
+    """Test clips; moving digits only have as many as you like, the official test set has 5,000. 500 by default."""
     n_frames: int | None = None
     """Frames of a clip, conditioning frames included; by default what the model was validated with."""
+    steps_per_frame: int | None = None
+    """Euler steps per frame interval; by default the model's own."""
     seed: int = 42
     """Seed of the noise (the test clips have a seed of their own)."""
+    lpips: bool = False
+    """Also score LPIPS; needs AlexNet's weights, fetched at first use."""
+    fvd: bool = False
+    """Also score FVD; needs I3D's weights, fetched at first use or named by --fvd-weights."""
+    fvd_weights: Path | None = None
+    """I3D as a TorchScript file."""
+    only_pixels: bool = False
+    """Leave LPIPS and FVD out of the paper's protocol."""
+    root: str | None = None
+    """Folder of the data; by default what the model was trained with, or the environment variable SRVP_DATA_DIR."""
     device: str = "auto"
     """"auto", "cpu", "cuda" or "cuda:1"."""
     out: Path | None = None
-    """Also write the results there, as JSON with all that is needed to repeat them."""
+    """Also write the results there, as JSON with all that is needed to repeat them. Scores so far are kept beside it,
+    so that the command can be stopped and run again."""
+    pictures: Path | None = None
+    """Also write best, worst and random samples of the first clips into this folder, as pictures and arrays."""
 
 
 def evaluate(args: Evaluate) -> None:
     from srvp_lite import evaluate as evaluation
+    from srvp_lite.config import PROTOCOLS, paper_dataset
     from srvp_lite.provenance import commit, device_name, made_by
     from srvp_lite.train import choose_device
 
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
     experiment = checkpoint.experiment(args.model)
-    t = experiment.train
-    n_frames = args.n_frames or t.n_frames_test
-    clips = test_set(experiment.data, args.clips, n_frames)
-    print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {t.n_cond} frames given")
+    data = experiment.data if args.root is None else dataclasses.replace(experiment.data, root=args.root)
+    n_cond, n_frames, samples, n_clips, extra = experiment.train.n_cond, experiment.train.n_frames_test, 100, 500, False
+    if args.protocol == "paper":
+        name = paper_dataset(data)
+        if name is None:
+            raise ValueError("the paper has no protocol for this model's data; leave out --protocol")
+        paper = PROTOCOLS[name]
+        n_cond, n_frames, samples, n_clips, extra = (
+            paper.n_cond, paper.n_frames, paper.n_samples, paper.n_clips, paper.perceptual,
+        )  # fmt: skip
+    n_frames, samples, n_clips = args.n_frames or n_frames, args.samples or samples, args.clips or n_clips
+    options = {"steps_per_frame": args.steps_per_frame}
+    for name, wanted, make in [("lpips", args.lpips, load_lpips), ("fvd", args.fvd, load_fvd)]:
+        if wanted or (extra and not args.only_pixels):
+            try:
+                options[name] = make(device, args)
+            except (ImportError, OSError, ValueError) as error:
+                print(f"{name.upper()} is left out: {error}")
+    clips = test_set(data, n_clips, n_frames)
+    print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {n_cond} frames given")
     print(f"srvp-lite {srvp_lite.__version__}, commit {commit() or 'unknown'}")
     start = time.perf_counter()
-    results = evaluation.evaluate(model, clips, t.n_cond, args.samples, args.seed, progress=True)
-    print(evaluation.table(results))
     if args.out is not None:
-        made = {
-            **made_by(device, time.perf_counter() - start),
-            "model_sha256": files.sha256(checkpoint.find(args.model)),
-            "data": dataclasses.asdict(experiment.data),
-        }
+        options["partial"] = args.out.with_name(args.out.name + ".partial")
+    results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
+    made = {
+        **made_by(device, time.perf_counter() - start),
+        "model_sha256": files.sha256(checkpoint.find(args.model)),
+        "test_set_sha256": hashlib.sha256(clips.numpy()).hexdigest(),
+        "frame_size": model.config.nx,
+        "data": dataclasses.asdict(data),
+    }
+    print(evaluation.table(results))
+    print(f"model sha256 {made['model_sha256'][:16]}, test set sha256 {made['test_set_sha256'][:16]}, "
+          f"frames {model.config.nx}x{model.config.nx}")  # fmt: skip
+    if args.pictures is not None:
+        save_pictures(args.pictures, evaluation.best_worst_random(model, clips, n_cond, samples, args.seed), n_cond)
+    if args.out is not None:
         write_json(args.out, {"made": made, **results})
+        options["partial"].unlink(missing_ok=True)
+
+
+def load_lpips(device: torch.device, args: Evaluate):
+    from srvp_lite.metrics.perceptual import LPIPS
+
+    return LPIPS(device)
+
+
+def load_fvd(device: torch.device, args: Evaluate):
+    from srvp_lite.metrics.fvd import FVD
+
+    return FVD(device, args.fvd_weights)
+
+
+def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) -> None:
+    """One strip for each clip, a row for each kind of sample, and all of it as arrays."""
+    import numpy as np
+
+    from srvp_lite import plot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(len(chosen["truth"])):
+        rows = [clips[i].float() / 255 for clips in chosen.values()]
+        plot.save(rows, folder / f"clip{i}.png", n_cond=n_cond, labels=list(chosen), scale=1)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: clips.numpy() for name, clips in chosen.items()})
+    files.write_atomically(folder / "samples.npz", lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
+    print(f"Best, worst and random samples of {len(chosen['truth'])} clips written to {folder}")
 
 
 @dataclass
@@ -177,7 +252,7 @@ def predict(args: Predict) -> None:
     model = checkpoint.load(args.model, device)
     experiment = checkpoint.experiment(args.model)
     n_cond = experiment.train.n_cond
-    clip = test_set(experiment.data, args.clip + 1, n_cond + args.n_frames)[args.clip : args.clip + 1]
+    clip = test_set(experiment.data, args.clip + 1, n_cond + args.n_frames)[args.clip : args.clip + 1].float() / 255
     futures = model.predict(
         clip[:, :n_cond].to(device), args.n_frames, args.samples, args.steps_per_frame, args.frame_rate,
         torch.Generator(device).manual_seed(args.seed),
@@ -282,21 +357,20 @@ def models(args: Models) -> None:
 
 
 def test_set(data: DataConfig | VideoConfig, n_clips: int, n_frames: int) -> torch.Tensor:
-    """Test clips (n_clips, n_frames, C, H, W): the official set of the paper's moving digits, else clips with a fixed
-    seed from held-out digits or videos."""
+    """Test clips (n_clips, n_frames, C, H, W), bytes: the official ones at the paper's sizes, else clips made with a
+    fixed seed from held-out digits. There may be fewer than asked for."""
     from srvp_lite.data import moving_mnist
     from srvp_lite.train import moving_digits, open_data
 
     if isinstance(data, VideoConfig):
-        return open_data(data, "test").sample(n_clips, n_frames, torch.Generator().manual_seed(42))
+        return open_data(data, "test").first_frames(slice(n_clips), n_frames)
     paper = DataConfig(stochastic=data.stochastic, root=data.root)
     if data == paper:
         clips = moving_mnist.official_test_set(data.root, deterministic=not data.stochastic)
         if n_frames > clips.shape[1]:
             raise ValueError(f"the official test clips have {clips.shape[1]} frames, {n_frames} were asked for")
-        return torch.as_tensor(clips[:n_clips, :n_frames, None]).float() / 255
-    generator = torch.Generator().manual_seed(42)
-    return moving_digits(data, "test").sample(n_clips, n_frames, generator)
+        return torch.as_tensor(clips[:n_clips, :n_frames, None])
+    return moving_digits(data, "test").sample_bytes(n_clips, n_frames, torch.Generator().manual_seed(42))
 
 
 def presets(command: type) -> object:

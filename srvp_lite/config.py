@@ -304,6 +304,42 @@ PRESETS = {
         ),  # fmt: skip
     ),
 }
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How the paper tests on a data set."""
+
+    n_cond: int
+    """Conditioning frames."""
+    n_frames: int
+    """Frames of a test clip, conditioning frames included."""
+    n_samples: int
+    """Futures per clip, of which the best counts."""
+    n_clips: int
+    """Test clips."""
+    perceptual: bool
+    """Whether LPIPS and FVD are reported."""
+
+
+PROTOCOLS = {
+    "smmnist": Protocol(5, 25, 100, 5000, False),
+    "mmnist": Protocol(5, 100, 1, 5000, False),
+    "kth": Protocol(10, 40, 100, 1000, True),
+    "human36m": Protocol(8, 53, 100, 1000, True),
+    "bair": Protocol(2, 30, 100, 256, True),
+}
+
+
+def paper_dataset(data: DataConfig | VideoConfig) -> str | None:
+    """The name of the paper's data set that a configuration asks for; None if it is another one."""
+    if isinstance(data, VideoConfig):
+        return data.dataset if data.dataset in PROTOCOLS else None
+    if data != DataConfig(stochastic=data.stochastic, root=data.root):
+        return None
+    return "smmnist" if data.stochastic else "mmnist"
+
+
 PRESET_HELP = {
     "lite": "two digits on 32x32, new velocity at a wall; for a CPU",
     "lite-deterministic": "two digits on 32x32, reflected at a wall; for a CPU",

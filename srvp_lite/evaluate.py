@@ -2,97 +2,217 @@
 
 Read in chapter 8. Conditioning frames never count. The best of many samples says whether the true future is among
 those the model imagines; it flatters a model whose samples are merely spread out, so the expected score of one
-sample is reported beside it.
+sample is reported beside it, and whether the samples are as far apart as the truth is from them.
+
+Clips are worked through in groups; the noise of each comes from (seed, number of its first clip). So an evaluation
+can be stopped and gone on with, and any group's samples can be drawn again.
 """
 
 from __future__ import annotations
 
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from tqdm.auto import tqdm
 
-from srvp_lite import metrics
+from srvp_lite import checkpoint, metrics
+from srvp_lite.files import write_atomically
+from srvp_lite.metrics.fvd import FVD, Moments, frechet_distance
 from srvp_lite.model import SRVP
+from srvp_lite.step import seed_of
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Shaped, UInt8
     from torch import Tensor
 
-METRICS = {"psnr": metrics.psnr, "ssim": metrics.ssim}
+METRICS: dict[str, Callable] = {"psnr": metrics.psnr, "ssim": metrics.ssim}
+LOWER_IS_BETTER = {"lpips"}
+FVD_DRAWS = 5
+COUNTS = (1, 5, 20, 100)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What `score_samples` finds out."""
+
+    metrics: dict[str, Float[Tensor, "s n t"]]
+    """Of each metric, the score of each sample, clip and predicted frame."""
+    spread: Float[Tensor, "n t"]
+    """Variance of the samples about their mean, averaged over the pixels of each frame (unbiased)."""
+    error: Float[Tensor, "n t"]
+    """Squared distance of the samples' mean from the truth, averaged likewise."""
+    fvd: list[float]
+    """Frechet distances to the true videos, one for each of a few draws of a sample per clip; empty without FVD."""
 
 
 @torch.no_grad()
 def score_samples(
     model: SRVP,
-    clips: Float[Tensor, "n t c h w"],
+    clips: Shaped[Tensor, "n t c h w"],
     n_cond: int,
     n_samples: int = 100,
     seed: int = 42,
     metric_names: tuple[str, ...] = ("psnr", "ssim"),
     frames_per_call: int = 8000,
     progress: bool = False,
-) -> dict[str, Float[Tensor, "s n t_pred"]]:
+    lpips: Callable | None = None,
+    fvd: FVD | None = None,
+    partial: str | Path | None = None,
+    steps_per_frame: int | None = None,
+) -> Scores:
     """Scores `n_samples` futures of each clip, frame by frame.
 
-    The first `n_cond` frames of the clips condition, the rest is the truth. Returns for each metric a tensor
-    (n_samples, N, T - n_cond) on the CPU. Clips are worked through in order, in groups of at most `frames_per_call`
-    predicted frames; the noise depends on `seed` and on that number, not on the device's memory.
+    `clips` are floats in [0, 1] or bytes. The first `n_cond` frames of the clips condition, the rest is the truth.
+    Clips are worked through in order, in groups of at most `frames_per_call` predicted frames; the noise depends on
+    `seed` and on that number, not on the device's memory. `lpips` and `fvd` are the loaded metrics, where those are
+    wanted. `partial` is a file in which the scores so far are kept, once a minute, and from which an interrupted call
+    with the same arguments goes on.
     """
-    unknown = set(metric_names) - METRICS.keys()
+    known = {**METRICS, **({"lpips": lpips} if lpips is not None else {})}
+    unknown = set(metric_names) - known.keys()
     if unknown:
-        raise ValueError(f"unknown metric(s) {', '.join(sorted(unknown))}; there are {', '.join(METRICS)}")
+        raise ValueError(f"unknown metric(s) {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     n_clips, n_frames = clips.shape[0], clips.shape[1] - n_cond
     if n_frames < 1:
         raise ValueError(f"clips of {clips.shape[1]} frames leave nothing to predict after n_cond={n_cond}")
+    names = (*metric_names, "lpips") if lpips is not None and "lpips" not in metric_names else metric_names
+    draws = min(FVD_DRAWS, n_samples) if fvd is not None else 0
     device = next(model.parameters()).device
-    generator = torch.Generator(device).manual_seed(seed)
     samples_per_call = max(1, min(n_samples, frames_per_call // n_frames))
     clips_per_call = max(1, frames_per_call // (samples_per_call * n_frames))
-    scores = {name: torch.empty(n_samples, n_clips, n_frames) for name in metric_names}
-    for first in tqdm(range(0, n_clips, clips_per_call), disable=not progress, desc="evaluate", unit="group"):
-        group = clips[first : first + clips_per_call].to(device)
-        truth = group[None, :, n_cond:]
+    state = {
+        "of": [n_clips, n_cond, n_frames, n_samples, seed, frames_per_call, *names, draws],
+        "done": 0,
+        "scores": {name: torch.empty(n_samples, n_clips, n_frames) for name in names},
+        "spread": torch.zeros(n_clips, n_frames),
+        "error": torch.zeros(n_clips, n_frames),
+        "moments": [vars(Moments()) for _ in range(draws + 1)],  # of the true videos, then of each draw
+    }
+    if partial is not None and Path(partial).is_file():
+        before = checkpoint.read_tensors(partial)
+        if before["of"] != state["of"]:
+            raise ValueError(f"{partial} holds part of another evaluation; delete it to start over")
+        state = before
+    saved = time.perf_counter()
+    bar = tqdm(total=n_clips, initial=state["done"], disable=not progress, desc="evaluate", unit="clip")
+    for first in range(state["done"], n_clips, clips_per_call):
+        group = as_floats(clips[first : first + clips_per_call].to(device))
+        truth, where = group[None, :, n_cond:], slice(first, first + len(group))
+        generator = torch.Generator(device).manual_seed(seed_of(seed, first, 0, "evaluate"))
+        total = total_squares = 0
+        if draws:
+            add_features(fvd, state["moments"][0], group)
         for start in range(0, n_samples, samples_per_call):
             n = min(samples_per_call, n_samples - start)
-            futures = model.predict(group[:, :n_cond], n_frames, n, generator=generator)
-            for name in metric_names:
-                score = METRICS[name](futures, truth.expand_as(futures))
-                scores[name][start : start + n, first : first + len(group)] = score.cpu()
-    return scores
+            futures = model.predict(group[:, :n_cond], n_frames, n, steps_per_frame, generator=generator).float()
+            for name in names:
+                score = known[name](futures, truth if name == "lpips" else truth.expand_as(futures))
+                state["scores"][name][start : start + n, where] = score.cpu()
+            anchor = futures[0] if start == 0 else anchor  # variances about a sample keep their digits
+            deviation = futures - anchor
+            total, total_squares = total + deviation.sum(0), total_squares + deviation.square().sum(0)
+            for draw in range(start, min(draws, start + n)):
+                add_features(fvd, state["moments"][1 + draw], torch.cat([group[:, :n_cond], futures[draw - start]], 1))
+        shift = total / n_samples
+        variance = (total_squares / n_samples - shift.square()).clamp(min=0) * n_samples / max(1, n_samples - 1)
+        state["spread"][where] = variance.mean(dim=(2, 3, 4)).cpu()
+        state["error"][where] = (anchor + shift - truth[0]).square().mean(dim=(2, 3, 4)).cpu()
+        state["done"] = where.stop
+        bar.update(len(group))
+        if partial is not None and time.perf_counter() - saved > 60:
+            save_partial(partial, state)
+            saved = time.perf_counter()
+    bar.close()
+    if partial is not None:
+        save_partial(partial, state)
+    truth_moments, *drawn = (restored(m) for m in state["moments"]) if draws else (None,)
+    distances = [frechet_distance(truth_moments, m) for m in drawn]
+    return Scores(state["scores"], state["spread"], state["error"], distances)
+
+
+def as_floats(clips: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """Clips as floats in [0, 1], whether they came as such or as bytes."""
+    return clips if clips.is_floating_point() else clips.float() / 255
+
+
+def to_bytes(clips: Float[Tensor, "*n"]) -> UInt8[Tensor, "*n"]:
+    """Frames as a file would hold them, cut off at whole numbers as in the official script."""
+    return (clips * 255).to(torch.uint8)
+
+
+def add_features(fvd: FVD, moments: dict, videos: Float[Tensor, "n t c h w"]) -> None:
+    m = restored(moments)
+    m.add(fvd.features(to_bytes(videos)))
+    moments.update(vars(m))
+
+
+def restored(moments: dict) -> Moments:
+    m = Moments()
+    vars(m).update(moments)
+    return m
+
+
+def save_partial(path: str | Path, state: dict) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
 
 
 def evaluate(
     model: SRVP,
-    clips: Float[Tensor, "n t c h w"],
+    clips: Shaped[Tensor, "n t c h w"],
     n_cond: int,
     n_samples: int = 100,
     seed: int = 42,
     progress: bool = False,
+    **options,
 ) -> dict:
     """The scores of a model on test clips, as plain numbers: what goes into a results file.
 
     For each metric: the best sample of each clip by its mean over the predicted frames, then mean and 95 % interval
     over the clips, for 1, 5, 20, ... samples (`best_of`); the mean over all samples (`expected`); the best curve over
-    predicted frames (`per_frame`); and the two baselines that need no model (`copy_last`, `mean_frame`).
+    predicted frames (`per_frame`); and the two baselines that need no model (`copy_last`, `mean_frame`). With several
+    samples, `calibration`: per predicted frame the standard deviation of the samples, and the root mean square error
+    of their mean, which it should equal. `options` are those of `score_samples`.
     """
-    scores = score_samples(model, clips, n_cond, n_samples, seed, progress=progress)
+    scores = score_samples(model, clips, n_cond, n_samples, seed, progress=progress, **options)
     n_frames = clips.shape[1] - n_cond
-    baselines = {"copy_last": metrics.copy_last, "mean_frame": metrics.mean_frame}
-    truth = clips[:, n_cond:]
     results = {}
-    for name, score in scores.items():
+    for name, score in scores.metrics.items():
         per_clip = score.mean(dim=2)
-        counts = [n for n in (1, 5, 20, 100) if n <= n_samples]
-        best = per_clip.argmax(dim=0)
+        best = pick_best(name, per_clip)
         results[name] = {
-            "best_of": {str(n): mean_and_interval(per_clip[:n].amax(dim=0)) for n in counts},
+            "best_of": {
+                str(n): mean_and_interval(per_clip[:n].gather(0, pick_best(name, per_clip[:n])[None])[0])
+                for n in sorted({c for c in COUNTS if c <= n_samples} | {n_samples})
+            },
             "expected": mean_and_interval(per_clip.mean(dim=0)),
             "per_frame": score[best, torch.arange(len(clips))].mean(dim=0).tolist(),
         }
-        for baseline, predict in baselines.items():
-            prediction = predict(clips[:, :n_cond], n_frames)
-            results[name][baseline] = mean_and_interval(METRICS[name](prediction, truth).mean(dim=1))
+        if name in METRICS:
+            for baseline in (metrics.copy_last, metrics.mean_frame):
+                values = [
+                    METRICS[name](baseline(some[:, :n_cond], n_frames), some[:, n_cond:]).mean(dim=1)
+                    for some in map(as_floats, clips.split(250))
+                ]
+                results[name][baseline.__name__] = mean_and_interval(torch.cat(values))
+    if scores.fvd:
+        draws = torch.tensor(scores.fvd, dtype=torch.float64)
+        results["fvd"] = {"draws": scores.fvd, "mean": draws.mean().item(), "std": draws.std(correction=0).item()}
+    if n_samples > 1:
+        # The mean of S samples is itself a little off: a calibrated truth is (1 + 1/S) variances away from it.
+        spread = (scores.spread.mean(dim=0) * (1 + 1 / n_samples)).sqrt()
+        error = scores.error.mean(dim=0).sqrt()
+        results["calibration"] = {
+            "spread": spread.tolist(),
+            "error": error.tolist(),
+            "ratio": (spread.square().mean() / error.square().mean()).sqrt().item(),
+        }
     return {
         "protocol": {
             "n_clips": len(clips),
@@ -102,15 +222,56 @@ def evaluate(
             "seed": seed,
             "best": "per metric and clip, by the mean over predicted frames",
             "interval": "1.96 standard deviations over clips / sqrt(number of clips)",
+            "ssim": "11x11 Gaussian of 1.5 pixels, inside the frame",
+            **({"lpips": options["lpips"].version} if options.get("lpips") is not None else {}),
+            **(
+                {"fvd": f"I3D (torch port), sha256 {options['fvd'].sha256}, conditioning and predicted frames"}
+                if options.get("fvd") is not None
+                else {}
+            ),
         },
         **results,
     }
+
+
+def pick_best(name: str, per_clip: Float[Tensor, "s n"]) -> Shaped[Tensor, n]:
+    """Number of the best sample of each clip."""
+    return per_clip.argmin(dim=0) if name in LOWER_IS_BETTER else per_clip.argmax(dim=0)
 
 
 def mean_and_interval(values: Float[Tensor, n]) -> dict[str, float]:
     """Mean over clips and half width of its 95 % interval, 1.96 std / sqrt(n)."""
     spread = values.std(correction=0).item() if len(values) > 1 else 0.0
     return {"mean": values.mean().item(), "interval": 1.96 * spread / len(values) ** 0.5}
+
+
+@torch.no_grad()
+def best_worst_random(
+    model: SRVP,
+    clips: Shaped[Tensor, "n t c h w"],
+    n_cond: int,
+    n_samples: int,
+    seed: int = 42,
+    metric: str = "psnr",
+    n_clips: int = 8,
+) -> dict[str, UInt8[Tensor, "n t c h w"]]:
+    """For the first clips: the truth, the best and the worst of the samples by a metric, and the first one drawn.
+
+    Bytes (n, T, C, H, W), conditioning frames included.
+    """
+    clips = as_floats(clips[:n_clips].to(next(model.parameters()).device))
+    generator = torch.Generator(clips.device).manual_seed(seed_of(seed, 0, 0, "pictures"))
+    given, truth = clips[:, :n_cond], clips[:, n_cond:]
+    futures = model.predict(given, truth.shape[1], n_samples, generator=generator)
+    score = METRICS[metric](futures, truth[None].expand_as(futures)).mean(dim=2)
+    row = torch.arange(len(clips), device=clips.device)
+    chosen = {
+        "truth": truth,
+        "best": futures[score.argmax(0), row],
+        "worst": futures[score.argmin(0), row],
+        "random": futures[0],
+    }
+    return {name: to_bytes(torch.cat([given, future], 1)).cpu() for name, future in chosen.items()}
 
 
 def table(results: dict) -> str:
@@ -122,17 +283,28 @@ def table(results: dict) -> str:
     ]
     rows = [(f"best of {n}", lambda m, n=n: m["best_of"][n]) for n in results["psnr"]["best_of"]]
     rows += [
-        (label, lambda m, key=key: m[key])
+        (label, lambda m, key=key: m.get(key))
         for label, key in [
             ("one sample, expected", "expected"),
             ("copy last frame", "copy_last"),
             ("mean frame", "mean_frame"),
         ]
     ]
+    digits = {"psnr": ("PSNR", 2, " dB"), "ssim": ("SSIM", 4, ""), "lpips": ("LPIPS", 4, "")}
     for label, pick in rows:
-        psnr, ssim = pick(results["psnr"]), pick(results["ssim"])
+        line = f"  {label:<22}"
+        for name, (head, n, unit) in digits.items():
+            value = pick(results[name]) if name in results else None
+            if value is not None:
+                line += f" {head} {value['mean']:{4 + n}.{n}f} +- {value['interval']:.{n}f}{unit}  "
+        lines.append(line.rstrip())
+    if "fvd" in results:
+        f = results["fvd"]
         lines.append(
-            f"  {label:<22} PSNR {psnr['mean']:6.2f} +- {psnr['interval']:.2f} dB   "
-            f"SSIM {ssim['mean']:.4f} +- {ssim['interval']:.4f}"
+            f"  FVD (torch port) {f['mean']:.1f} +- {f['std']:.1f} over {len(f['draws'])} draws, n = {p['n_clips']}"
+        )
+    if "calibration" in results:
+        lines.append(
+            f"  spread of the samples / error of their mean: {results['calibration']['ratio']:.2f} (1 is calibrated)"
         )
     return "\n".join(lines)

@@ -193,7 +193,9 @@ def validate(model: SRVP, clips: torch.Tensor, experiment: Experiment, world: Wo
         # Compiled parts would be compiled again for the shapes of validation, for the sake of a few calls.
         with torch.compiler.set_stance("force_eager") if t.compile else nullcontext():
             scores = score_samples(model, clips, t.n_cond, t.val_samples, seed=t.seed, metric_names=("psnr",))
-        total = torch.tensor([scores["psnr"].mean(dim=2).amax(dim=0).double().sum(), len(clips)], dtype=torch.float64)
+        total = torch.tensor(
+            [scores.metrics["psnr"].mean(dim=2).amax(dim=0).double().sum(), len(clips)], dtype=torch.float64
+        )
     total = world.mean(total.to(clips.device))
     return (total[0] / total[1]).item()
 

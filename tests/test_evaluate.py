@@ -1,6 +1,7 @@
 """The protocol, against a slow reading of it."""
 
 import dataclasses
+import itertools
 import json
 import math
 import subprocess
@@ -12,7 +13,9 @@ import torch
 import srvp_lite
 from srvp_lite import SRVP, ModelConfig, metrics
 from srvp_lite.config import PRESETS
-from srvp_lite.evaluate import evaluate, mean_and_interval, score_samples, table
+from srvp_lite.evaluate import best_worst_random, evaluate, mean_and_interval, score_samples, table
+from srvp_lite.metrics.fvd import FVD
+from srvp_lite.step import seed_of
 
 SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
 
@@ -29,8 +32,9 @@ def clips():
 
 
 def test_scores_are_those_of_the_predictions(model, clips):
-    scores = score_samples(model, clips, n_cond=4, n_samples=3, seed=7)
-    futures = model.predict(clips[:, :4], 5, 3, generator=torch.Generator().manual_seed(7))
+    scores = score_samples(model, clips, n_cond=4, n_samples=3, seed=7).metrics
+    noise = torch.Generator().manual_seed(seed_of(7, 0, 0, "evaluate"))
+    futures = model.predict(clips[:, :4], 5, 3, generator=noise)
     for name in ("psnr", "ssim"):
         one = getattr(metrics, name)
         expected = torch.stack([one(f, clips[:, 4:]) for f in futures])
@@ -39,15 +43,15 @@ def test_scores_are_those_of_the_predictions(model, clips):
 
 @pytest.mark.parametrize("frames_per_call", [1, 7, 23, 10_000])
 def test_grouping_changes_the_noise_but_not_the_shape_or_the_order(model, clips, frames_per_call):
-    scores = score_samples(model, clips, 4, 6, frames_per_call=frames_per_call)
+    scores = score_samples(model, clips, 4, 6, frames_per_call=frames_per_call).metrics
     assert scores["psnr"].shape == (6, 5, 5) and scores["psnr"].isfinite().all()
-    again = score_samples(model, clips, 4, 6, frames_per_call=frames_per_call)
+    again = score_samples(model, clips, 4, 6, frames_per_call=frames_per_call).metrics
     assert torch.equal(scores["ssim"], again["ssim"])
 
 
 def test_best_of_n_is_per_metric_and_clip(model, clips):
     results = evaluate(model, clips, 4, n_samples=20, seed=3)
-    scores = score_samples(model, clips, 4, 20, seed=3)
+    scores = score_samples(model, clips, 4, 20, seed=3).metrics
     for name in ("psnr", "ssim"):
         best = [max(scores[name][s, i].mean().item() for s in range(20)) for i in range(5)]
         assert results[name]["best_of"]["20"]["mean"] == pytest.approx(sum(best) / 5, abs=1e-5)
@@ -61,6 +65,117 @@ def test_best_of_n_is_per_metric_and_clip(model, clips):
     assert results["psnr"]["copy_last"]["mean"] == pytest.approx(copy, abs=1e-5)
     text = table(results)
     assert "best of 20" in text and "copy last frame" in text and "5 clips, 4 frames given, 5 predicted" in text
+
+
+def test_bytes_score_as_their_floats(model, clips):
+    as_bytes = (clips * 255).to(torch.uint8)
+    a = score_samples(model, as_bytes, 4, 3, seed=7).metrics
+    b = score_samples(model, as_bytes.float() / 255, 4, 3, seed=7).metrics
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_spread_and_error_are_those_of_the_samples(model, clips):
+    """Against NumPy's variance, over all samples at once and over several calls."""
+    for frames_per_call in (10_000, 10):
+        scores = score_samples(model, clips, 4, 6, seed=7, frames_per_call=frames_per_call)
+        if frames_per_call == 10_000:
+            noise = torch.Generator().manual_seed(seed_of(7, 0, 0, "evaluate"))
+            futures = model.predict(clips[:, :4], 5, 6, generator=noise).double()
+            torch.testing.assert_close(scores.spread.double(), futures.var(0).mean((2, 3, 4)), rtol=1e-4, atol=1e-9)
+            expected = (futures.mean(0) - clips[:, 4:]).square().mean((2, 3, 4))
+            torch.testing.assert_close(scores.error.double(), expected, rtol=1e-4, atol=1e-9)
+        assert scores.spread.shape == (5, 5) and (scores.error > 0).all()
+
+
+class Calibrated(torch.nn.Module):
+    """A model whose samples are the truth plus noise of a known size; the truth strays by noise of its own."""
+
+    def __init__(self, truth, spread):
+        super().__init__()
+        self.truth, self.spread, self.unused = truth, spread, torch.nn.Parameter(torch.zeros(()))
+
+    def predict(self, x, n_frames, n_samples, steps=None, generator=None):
+        shape = (n_samples, *self.truth.shape)
+        return self.truth + self.spread * torch.randn(shape, generator=generator)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("spread", [0.1, 0.2, 0.05])
+def test_calibration_is_the_ratio_of_spread_to_error(spread):
+    """The truth strays by 0.1 from where the samples are centred; of the mean of 25 samples, a little is theirs."""
+    centre = torch.full((40, 6, 1, 16, 16), 0.5)
+    clips = torch.cat([torch.zeros(40, 2, 1, 16, 16), centre + 0.1 * torch.randn(centre.shape)], 1)
+    results = evaluate(Calibrated(centre, spread), clips, 2, n_samples=25, frames_per_call=100_000)
+    expected = (spread**2 * (1 + 1 / 25) / (0.1**2 + spread**2 / 25)) ** 0.5
+    assert results["calibration"]["ratio"] == pytest.approx(expected, rel=0.02)
+    assert spread != 0.1 or expected == pytest.approx(1)
+    assert len(results["calibration"]["spread"]) == 6
+
+
+class Stop(Exception):
+    pass
+
+
+def test_an_interrupted_evaluation_goes_on_and_ends_the_same(model, clips, tmp_path, monkeypatch):
+    """Stopped in the third of five groups; LPIPS's and FVD's stand-ins, samples and clips in several calls."""
+
+    def lpips(prediction, truth):
+        return (prediction - truth).abs().mean(dim=(-3, -2, -1))
+
+    def detector(videos):
+        return videos.flatten(1)[:, :: videos[0].numel() // 6][:, :6] / 255 + videos.mean(dim=(1, 2, 3, 4))[:, None]
+
+    options = dict(
+        n_samples=7, seed=3, frames_per_call=15, lpips=lpips, fvd=FVD(detector=detector), partial=tmp_path / "part"
+    )
+    many = torch.rand(5, 13, 1, 16, 16, generator=torch.Generator().manual_seed(2))
+    whole = score_samples(model, many, 4, **{**options, "partial": None})
+    assert whole.metrics.keys() == {"psnr", "ssim", "lpips"} and len(whole.fvd) == 5 and min(whole.fvd) > 0
+
+    predict, calls = model.predict, 0
+
+    def stop_later(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls > 15:
+            raise Stop
+        return predict(*args, **kwargs)
+
+    clock = itertools.count(0, 100)
+    monkeypatch.setattr("srvp_lite.evaluate.time.perf_counter", lambda: next(clock))  # saves after each group
+    monkeypatch.setattr(model, "predict", stop_later, raising=False)
+    with pytest.raises(Stop):
+        score_samples(model, many, 4, **options)
+    monkeypatch.setattr(model, "predict", predict, raising=False)
+    done = torch.load(tmp_path / "part")["done"]
+    assert 0 < done < 5
+    resumed = score_samples(model, many, 4, **options)
+    for name in whole.metrics:
+        assert torch.equal(whole.metrics[name], resumed.metrics[name])
+    assert torch.equal(whole.spread, resumed.spread) and torch.equal(whole.error, resumed.error)
+    assert resumed.fvd == pytest.approx(whole.fvd)
+    with pytest.raises(ValueError, match="part holds part of another evaluation; delete it to start over"):
+        score_samples(model, many, 4, **{**options, "seed": 4})
+
+
+def test_lower_is_better_for_lpips(model, clips):
+    class Distance:
+        version = "a stand-in"
+
+        def __call__(self, prediction, truth):
+            return (prediction - truth).abs().mean(dim=(-3, -2, -1))
+
+    results = evaluate(model, clips, 4, n_samples=20, seed=3, lpips=Distance())
+    values = [results["lpips"]["best_of"][n]["mean"] for n in ("1", "5", "20")]
+    assert values == sorted(values, reverse=True)
+    assert results["protocol"]["lpips"] == "a stand-in" and "LPIPS" in table(results)
+
+
+def test_best_worst_and_random_samples(model, clips):
+    chosen = best_worst_random(model, clips, 4, n_samples=12, n_clips=3)
+    scores = {name: metrics.psnr(v[:, 4:].float() / 255, clips[:3, 4:]).mean(1) for name, v in chosen.items()}
+    assert (scores["best"] >= scores["random"]).all() and (scores["random"] >= scores["worst"]).all()
+    assert all(v.dtype == torch.uint8 and v.shape == (3, 9, 1, 16, 16) for v in chosen.values())
 
 
 def test_interval_of_one_clip_is_zero():
@@ -110,6 +225,31 @@ def test_predict_command(run_folder, tmp_path, ending):
     )
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 500 and "2 futures of test clip 0" in done.stdout
+
+
+def test_a_missing_metric_is_said_and_the_others_go_on(run_folder, tmp_path):
+    done = srvp("evaluate", run_folder, "--samples", 2, "--clips", 2, "--fvd", "--fvd-weights", tmp_path / "no.pt",
+                "--pictures", tmp_path / "pictures", "--device", "cpu")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "FVD is left out: no I3D weights at" in done.stdout and "best of 2" in done.stdout
+    assert "test set sha256" in done.stdout and "calibrated" in done.stdout
+    assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == ["clip0.png", "clip1.png", "samples.npz"]
+
+
+def test_the_papers_protocol_by_name(run_folder, tmp_path, mnist_dir):
+    lite = srvp("evaluate", run_folder, "--protocol", "paper")
+    assert lite.returncode == 1 and "no protocol for this model's data" in lite.stderr
+    config = ModelConfig(nf=2, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    experiment = dataclasses.replace(PRESETS["smmnist"], model=config)
+    srvp_lite.save(SRVP(config), tmp_path / "m.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
+    done = srvp("evaluate", tmp_path / "m.safetensors", "--protocol", "paper", "--clips", 10, "--samples", 3,
+                "--root", mnist_dir, "--out", tmp_path / "r.json", "--device", "cpu")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "20 predicted, 3 samples" in done.stdout
+    made = json.loads((tmp_path / "r.json").read_text())["made"]
+    # The first ten clips of the official set have a published hash.
+    assert made["test_set_sha256"] == "134ec94cc18d1301fad3b08aa7c0ff7e09834d7f42a95b98d53207a3e209e8e6"
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_help_teaches():
