@@ -1,4 +1,4 @@
-"""The command `srvp-lite`: train, bench, evaluate, predict, prepare, export, models. Nothing imports this module.
+"""The command `srvp-lite`: train, bench, evaluate, table, predict, prepare, export, models. Nothing imports it.
 
 The options come from the dataclasses of `config.py` through tyro, so their docstrings are the help.
 """
@@ -268,6 +268,30 @@ def predict(args: Predict) -> None:
 
 
 @dataclass
+class Table:
+    """Print the paper's table of a data set, with results of yours below.
+
+    Example: srvp-lite table smmnist runs/smmnist/results.json --format latex
+    """
+
+    dataset: tyro.conf.Positional[Literal["smmnist", "mmnist", "kth", "human36m", "bair"]]
+    """The data set."""
+    results: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Results files, as `srvp-lite evaluate --protocol paper --out` writes them; the row takes the file's name, or its
+    folder's."""
+    format: Literal["markdown", "html", "latex"] = "markdown"
+    """How to write it."""
+
+
+def table(args: Table) -> None:
+    from srvp_lite.paper import comparison
+
+    names = [path.parent.name if path.stem == "results" else path.stem for path in args.results]
+    ours = {name: json.loads(path.read_text()) for name, path in zip(names, args.results)}
+    print(comparison(args.dataset, ours, args.format))
+
+
+@dataclass
 class Prepare:
     """Make the store of a data set: fetch it where its licence and its host allow, decode, split, draw the test clips.
     Stop it and run it again as you like.
@@ -420,6 +444,7 @@ Command = Union[  # noqa: UP007
     Annotated[BenchPreset, tyro.conf.subcommand("bench")],
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[Predict, tyro.conf.subcommand("predict")],
+    Annotated[Table, tyro.conf.subcommand("table")],
     Annotated[Prepare, tyro.conf.subcommand("prepare")],
     Annotated[Export, tyro.conf.subcommand("export")],
     Annotated[Models, tyro.conf.subcommand("models")],
@@ -445,6 +470,8 @@ def main(argv: list[str] | None = None) -> None:
                 evaluate(command)
             case Predict():
                 predict(command)
+            case Table():
+                table(command)
             case Prepare():
                 prepare(command)
             case Export():

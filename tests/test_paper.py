@@ -1,0 +1,95 @@
+"""The paper's tables: rendered three ways, ours below, nothing compared that is not comparable."""
+
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from srvp_lite.config import PROTOCOLS
+from srvp_lite.paper import PAPER, comparison, our_values
+
+
+def results(dataset="smmnist", psnr=16.5, **changes):
+    p = PROTOCOLS[dataset]
+    protocol = dict(n_cond=p.n_cond, n_predicted=p.n_frames - p.n_cond, n_samples=p.n_samples, n_clips=p.n_clips)
+    n = str(p.n_samples)
+    return {
+        "protocol": protocol | changes,
+        "psnr": {"best_of": {n: {"mean": psnr, "interval": 0.061}}},
+        "ssim": {"best_of": {n: {"mean": 0.7654321, "interval": 0.002}}},
+        "fvd": {"mean": 100.0},
+    }
+
+
+def test_every_data_set_has_a_table_and_a_protocol():
+    assert PAPER.keys() == PROTOCOLS.keys()
+    for dataset, table in PAPER.items():
+        assert list(table.rows)[-1] == "SRVP" and comparison(dataset, {}).count("\n|") == len(table.rows) + 2
+        best = max(table.rows.values(), key=lambda row: row["psnr"][0] if "psnr" in row else 0)
+        assert dataset == "bair" or best is table.rows["SRVP"], "as the paper says, but for BAIR's PSNR"
+
+
+def test_markdown():
+    text = comparison("smmnist", {"mine": results()})
+    lines = text.splitlines()
+    assert lines[0] == "**Stochastic Moving MNIST, 5 → 20 frames**" and lines[2] == "|  | PSNR ↑ | SSIM ↑ |"
+    assert "| SRVP | 16.93 ± 0.07 | 0.7799 ± 0.0020 |" in lines
+    assert "| mine (ours) | 16.50 ± 0.06 | 0.7654 ± 0.0020 |" in lines
+    assert len({line.count("|") for line in lines[2:]}) == 1
+    assert "fvd" not in our_values(results()), "another port's FVD does not belong into the paper's column"
+
+
+def test_empty_cells_stay_empty():
+    assert "| SRVP | 25.30 |  | 0.0509 | 416 |" in comparison("human36m", {"x": results("human36m")})
+
+
+def test_html():
+    class Cells(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.rows, self.open = [], []
+
+        def handle_starttag(self, tag, attrs):
+            self.open.append(tag)
+            if tag == "tr":
+                self.rows.append([])
+            if tag in ("td", "th"):
+                self.rows[-1].append("")
+
+        def handle_data(self, data):
+            if self.open[-1] in ("td", "th"):
+                self.rows[-1][-1] += data
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    parser = Cells()
+    parser.feed(comparison("kth", {"a<b": results("kth")}, "html"))
+    assert not parser.open and {len(row) for row in parser.rows} == {5}
+    assert parser.rows[-1][:2] == ["a<b (ours)", "16.50 ± 0.06"]
+
+
+def test_latex():
+    text = comparison("smmnist", {"my_run": results()}, "latex")
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {row.count("&") for row in rows} == {2}
+    assert rows[-1] == r"my\_run (ours) & 16.50 $\pm$ 0.06 & 0.7654 $\pm$ 0.0020 \\"
+    assert text.isascii(), "no character that LaTeX would stumble over"
+
+
+@pytest.mark.parametrize("change", [dict(n_predicted=25), dict(n_samples=10), dict(n_clips=500), dict(n_cond=4)])
+def test_another_protocol_is_refused(change):
+    with pytest.raises(ValueError, match="mine was not measured by the paper's protocol.*--protocol paper"):
+        comparison("smmnist", {"mine": results(**change)})
+
+
+def test_the_command(tmp_path):
+    (tmp_path / "run7").mkdir()
+    (tmp_path / "run7" / "results.json").write_text(json.dumps(results()))
+    command = [sys.executable, "-m", "srvp_lite", "table"]
+    done = subprocess.run([*command, "smmnist", tmp_path / "run7" / "results.json"], capture_output=True, text=True)
+    assert done.returncode == 0 and "| run7 (ours) | 16.50" in done.stdout, done.stderr
+    none = subprocess.run([*command, "bair", "--format", "latex"], capture_output=True, text=True)
+    assert none.returncode == 0 and r"SRVP & 19.59 & 0.8196" in none.stdout
