@@ -18,7 +18,7 @@ from srvp_lite import count
 from srvp_lite.against import Official
 from srvp_lite.config import DataConfig, Experiment, TrainConfig
 from srvp_lite.stages import STAGES, stage_times
-from srvp_lite.step import Step
+from srvp_lite.step import Step, allow_fast_float32
 from srvp_lite.train import open_data
 
 BASE = dict(precision="float32", compile=False, cuda_graph=False)
@@ -61,6 +61,7 @@ def bench(
     official = None if against is None else Official(against, experiment, device)
 
     say("measuring the device")
+    allow_fast_float32(device)
     limits = {name: count.limits(device, name == "bf16") for name in ("float32", "bf16")}
     work = {name: count.step_work(experiment, name == "bf16") for name in ("float32", "bf16")}
 

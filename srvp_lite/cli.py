@@ -217,9 +217,10 @@ def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) ->
 
 @dataclass
 class Predict:
-    """Draw futures of a test clip and write them as an animated picture, the true clip first.
+    """Draw futures of a test clip, or of your own video, and write them as an animated picture, the true clip first.
 
     Example: srvp-lite predict lite-stochastic --samples 3 --frame-rate 4 --out future.gif
+    Example: srvp-lite predict runs/kth --video my.mp4 --out future.mp4
     """
 
     model: tyro.conf.Positional[str]
@@ -228,6 +229,12 @@ class Predict:
     """The picture: .gif, .webp or .png (a strip), or .mp4 where imageio is installed."""
     clip: int = 0
     """Number of the test clip."""
+    video: Path | None = None
+    """Instead of a test clip: a video file. Its middle square is taken, at the model's size."""
+    start: int = 0
+    """With --video: the first conditioning frame."""
+    every: int = 1
+    """With --video: take one frame in so many."""
     samples: int = 3
     """How many futures."""
     n_frames: int = 15
@@ -251,8 +258,14 @@ def predict(args: Predict) -> None:
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
     experiment = checkpoint.experiment(args.model)
-    n_cond = experiment.train.n_cond
-    clip = test_set(experiment.data, args.clip + 1, n_cond + args.n_frames)[args.clip : args.clip + 1].float() / 255
+    n_cond, what = experiment.train.n_cond, f"test clip {args.clip}"
+    if args.video is not None:
+        clip, what = own_clip(args, model, n_cond), args.video.name
+    else:
+        clips = test_set(experiment.data, args.clip + 1, n_cond + args.n_frames)
+        if len(clips) <= args.clip:
+            raise ValueError(f"there are {len(clips)} test clips, number {args.clip} was asked for; they count from 0")
+        clip = clips[args.clip : args.clip + 1].float() / 255
     futures = model.predict(
         clip[:, :n_cond].to(device), args.n_frames, args.samples, args.steps_per_frame, args.frame_rate,
         torch.Generator(device).manual_seed(args.seed),
@@ -261,10 +274,27 @@ def predict(args: Predict) -> None:
     r = args.frame_rate
     truth = clip[0].repeat_interleave(r, dim=0)
     given = truth[: n_cond * r]
-    rows = [truth] + [torch.cat([given, future[0].cpu()]) for future in futures]
-    labels = ["truth"] + [f"future {i + 1}" for i in range(args.samples)]
+    rows = [torch.cat([given, future[0].cpu()]) for future in futures]
+    labels = [f"future {i + 1}" for i in range(args.samples)]
+    if len(truth) == len(rows[0]):  # a video may end before the prediction does
+        rows, labels = [truth, *rows], ["truth", *labels]
     plot.save(rows, args.out, n_cond=n_cond * r, labels=labels, scale=args.scale, fps=5 * r)
-    print(f"{args.samples} futures of test clip {args.clip} written to {args.out}")
+    print(f"{args.samples} futures of {what} written to {args.out}")
+
+
+def own_clip(args: Predict, model, n_cond: int) -> torch.Tensor:
+    """The frames of a reader's video from `start` on, (1, T, C, H, W) in [0, 1]: those given and, if it is long enough,
+    those to be predicted."""
+    from srvp_lite.data.decode import read_video, square
+
+    frames = read_video(args.video)[args.start :: args.every][: n_cond + args.n_frames]
+    if len(frames) < n_cond:
+        raise ValueError(
+            f"{args.video} has {len(frames)} frames from number {args.start} on, one in {args.every}; the model needs "
+            f"{n_cond} to begin with"
+        )
+    small = square(frames, model.config.nx, grey=model.config.nc == 1)
+    return torch.from_numpy(small).movedim(-1, 1)[None].float() / 255
 
 
 @dataclass

@@ -240,7 +240,10 @@ class Experiment:
     @classmethod
     def from_dict(cls, d: dict) -> Experiment:
         data = VideoConfig if "dataset" in d["data"] else DataConfig
-        return cls(ModelConfig(**d["model"]), data(**d["data"]), TrainConfig(**d["train"]))
+        try:
+            return cls(ModelConfig(**d["model"]), data(**d["data"]), TrainConfig(**d["train"]))
+        except TypeError as error:
+            raise ValueError(f"these settings are of another version of srvp-lite ({error})") from error
 
 
 _lite_data = DataConfig(digits="sklearn", digit_size=12, frame_size=32, max_speed=2)

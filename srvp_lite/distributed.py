@@ -52,6 +52,12 @@ class World:
         dist.broadcast_object_list(box, src=0)
         return box[0]
 
+    def sync_buffers(self, model: torch.nn.Module) -> None:
+        """Gives every process the main one's buffers: batch norms' statistics are each process's own on a CPU."""
+        if self.size > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, src=0)
+
     def share(self, n: int, what: str) -> int:
         """This process's share of n things, which must divide evenly."""
         if n % self.size:
@@ -68,9 +74,14 @@ def join(device: torch.device) -> Iterator[tuple[World, torch.device]]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-        yield World(dist.get_rank(), dist.get_world_size(), restarted), device
-    finally:
-        dist.destroy_process_group()
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    launcher_serves = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.TCPStore(*address, size, is_master=rank == 0 and not launcher_serves)
+    # A launcher that restarts processes keeps its store, where the addresses of the dead are still to be found.
+    store = dist.PrefixStore(f"restart {restarts}", store)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=size)
+    yield World(rank, size, restarts > 0), device
+    # Not after an error: taking the group down would wait for the others, who may wait for us.
+    dist.destroy_process_group()

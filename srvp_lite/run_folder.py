@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +22,16 @@ from srvp_lite.files import write_atomically
 from srvp_lite.step import Step
 
 
-def open_folder(out: Path, experiment: Experiment, resume: bool | Literal["auto"]) -> bool:
+def open_folder(out: Path, experiment: Experiment, resume: bool | Literal["auto"], restarted: bool = False) -> bool:
     """Checks that the folder fits the request, writes the configuration of a new run; returns whether to resume.
 
-    With "auto", a folder with a checkpoint is resumed, any other started afresh. Raises FileExistsError,
+    With "auto", a folder with a checkpoint is resumed, any other started afresh; so it is for processes that torchrun
+    has `restarted`, if it was the same launch that made the folder. Raises FileExistsError,
     FileNotFoundError or ValueError, saying what to do.
     """
-    config, state = out / "config.json", out / "state.pt"
+    config, state, launch = out / "config.json", out / "state.pt", os.environ.get("TORCHELASTIC_RUN_ID")
+    if restarted and config.is_file() and json.loads(config.read_text()).get("launch") == launch:
+        resume = "auto"
     if config.is_file() and resume:
         before = Experiment.from_dict(json.loads(config.read_text())["experiment"])
         if before != experiment:
@@ -43,7 +47,8 @@ def open_folder(out: Path, experiment: Experiment, resume: bool | Literal["auto"
         raise FileNotFoundError(f"nothing to resume in {out}: it has no config.json; leave out --resume to start")
     elif config.exists():
         raise FileExistsError(f"{out} already holds a run: go on with --resume, or choose another --out")
-    text = json.dumps({"experiment": experiment.to_dict(), "srvp_lite": srvp_lite.__version__}, indent=1)
+    content = {"experiment": experiment.to_dict(), "srvp_lite": srvp_lite.__version__, "launch": launch}
+    text = json.dumps(content, indent=1)
     write_atomically(config, lambda tmp: Path(tmp).write_text(text))
     return False
 

@@ -35,7 +35,7 @@ class Schedule:
         warmup = c.warmup_steps
         if self.budget is not None and self.total is not None:
             warmup = min(warmup, self.total / 20)  # a short budget does not go by in warming up
-        return c.lr * left * min(1.0, (step + 1) / (warmup + 1))
+        return c.lr * min(left, (step + 1) / max(1.0, warmup))
 
     def finished(self, steps_done: int) -> bool:
         return self.total is not None and steps_done >= self.total

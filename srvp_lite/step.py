@@ -33,9 +33,7 @@ class Step:
         t = self.config
         if t.cuda_graph and (device.type != "cuda" or self.world.size > 1):
             raise ValueError("cuda_graph records the step of one CUDA GPU; leave it out on a CPU and with torchrun")
-        if device.type == "cuda":
-            torch.set_float32_matmul_precision("high")  # what is not bf16 is TF32
-            torch.backends.cudnn.benchmark = True  # shapes never change, so trying the algorithms once pays
+        allow_fast_float32(device)
         torch.manual_seed(t.seed)
         model = SRVP(experiment.model).to(device, memory_format=torch.channels_last)
         if self.world.size > 1 and device.type == "cuda":  # batch statistics over the whole batch, as on one GPU
@@ -102,8 +100,16 @@ class Step:
             average.copy_(counter)
 
 
+def allow_fast_float32(device: torch.device) -> None:
+    """On a GPU, what is not bf16 is TF32, and convolution algorithms are tried out: shapes never change here."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+
+
 def seed_of(seed: int, step: int, rank: int = 0, what: str = "clips") -> int:
-    """The seed of one process's clips or noise at one step. Hashed, so that neither runs nor steps ever overlap."""
+    """The seed of one process's clips or noise at one step. Hashed, so that runs and steps do not overlap; a CPU's
+    generator takes 32 bits of it, so among a million steps a few share theirs."""
     digest = hashlib.sha256(f"{seed},{step},{rank},{what}".encode()).digest()
     return int.from_bytes(digest[:7], "little")
 

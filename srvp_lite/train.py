@@ -1,7 +1,8 @@
 """Training, top to bottom: one straight loop that can be killed at any step and goes on as if nothing happened.
 
 Read in chapter 7. All randomness of step s comes from generators seeded with (seed, s, rank): no state of a random
-generator needs saving, and a resumed run on a CPU ends with the same weights, bit for bit, as one never stopped.
+generator needs saving, and a run resumed on the same CPU, with as many threads and processes and no time budget, ends
+with the same weights, bit for bit, as one never stopped.
 The step itself is in `step.py`, what is written to disk in `run_folder.py`, how long it all takes in `schedule.py`.
 """
 
@@ -57,11 +58,10 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
     batch = world.share(t.batch_size, "batch_size")
     if batch % t.accumulate:
         raise ValueError(f"a process's share of the batch, {batch}, cannot be cut into accumulate={t.accumulate} parts")
-    resume = "auto" if world.restarted else resume
-    resume = world.from_main(open_folder(out, experiment, resume) if world.is_main else None)
+    resume = world.from_main(open_folder(out, experiment, resume, world.restarted) if world.is_main else None)
 
     step = Step(experiment, device, world)
-    progress = {"step": 0, "seconds": 0.0, "best": -math.inf, "total": None}
+    progress = {"step": 0, "seconds": 0.0, "best": -math.inf, "total": None, "val_seconds": 0.0}
     if resume:
         progress |= load_state(out / "state.pt", step)
     first = progress["step"]
@@ -73,8 +73,8 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
     def clips(number: int) -> torch.Tensor:
         return data.sample(batch, t.n_frames, noise.manual_seed(seed_of(t.seed, number, world.rank)))
 
-    held_out = open_data(experiment.data, "val", device)
-    val_clips = held_out.sample(t.val_clips, t.n_frames_test, torch.Generator(device).manual_seed(seed_of(t.seed, -1)))
+    held_out = open_data(experiment.data, "val", device)  # the same clips whatever the run's seed
+    val_clips = held_out.sample(t.val_clips, t.n_frames_test, torch.Generator(device).manual_seed(0))
     val_clips = val_clips[world.rank :: world.size]
 
     work, limits = count.step_work(experiment, step.bf16), count.limits(device, step.bf16)
@@ -84,18 +84,19 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
     bar = tqdm(total=t.steps if schedule.budget is None else None, initial=first, unit="step", dynamic_ncols=True,
                mininterval=1.0, disable=not world.is_main)  # fmt: skip
     start = time.perf_counter() - progress["seconds"]
-    last_report, sums, val_seconds = (first, time.perf_counter()), {}, 0.0
+    last_report, sums = (first, time.perf_counter()), {}
 
     def check_finite() -> dict[str, float]:
         """The means since the last line of the log; raises Diverged if they are no numbers."""
         n = done - last_report[0]
         line = {name: world.mean(total / n).item() for name, total in sums.items()}
         if not math.isfinite(line.get("loss", 0.0)):
-            raise Diverged(
-                f"the loss became {line['loss']} between steps {last_report[0]} and {done}. The checkpoint "
-                f"{out / 'state.pt'} is older and good; a smaller learning rate or a larger obs_std helps"
-            )
+            raise diverged(f"the loss became {line['loss']} between steps {last_report[0]} and {done}")
         return line
+
+    def diverged(what: str) -> Diverged:
+        kept = f"The checkpoint {out / 'state.pt'} is older and good; " if (out / "state.pt").exists() else ""
+        return Diverged(f"{what}. {kept}a smaller learning rate or a larger obs_std helps")
 
     done, batches = first, ahead(clips, first, device)
     with bar, StopRequest() as stop:
@@ -108,10 +109,9 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
             bar.update()
 
             # What the processes must agree on costs a message, so many processes agree now and then, one at each step.
-            reports = done % t.log_interval == 0
-            stopping = False
-            if reports or world.size == 1:
-                schedule.refit(done, time.perf_counter() - start, val_seconds)
+            reports, stopping = done % t.log_interval == 0, False
+            if reports or done % 10 == 0 or world.size == 1:
+                schedule.refit(done, time.perf_counter() - start, progress["val_seconds"])
                 schedule.total = world.from_main(schedule.total)
                 stopping = world.any(stop.requested, device)
             over = schedule.finished(done)
@@ -135,8 +135,9 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
 
             if done % t.val_interval == 0 or over:
                 began = time.perf_counter()
+                world.sync_buffers(step.average)
                 val_psnr = validate(step.average, val_clips, experiment, world)
-                val_seconds = time.perf_counter() - began
+                progress["val_seconds"] = time.perf_counter() - began
                 if log is not None:
                     log.write(step=done, val_psnr=val_psnr, seconds=time.perf_counter() - start)
                 if val_psnr > progress["best"]:
@@ -148,6 +149,8 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
             if done % t.checkpoint_interval == 0 or over or stopping:
                 if sums:  # steps since the last line of the log: never save what has diverged
                     check_finite()
+                if not all(p.isfinite().all() for p in step.model.parameters()):  # the last update came after the loss
+                    raise diverged(f"weights are no longer finite after step {done}")
                 progress.update(step=done, seconds=time.perf_counter() - start, total=schedule.total)
                 if world.is_main:
                     save_state(out / "state.pt", step, progress)
@@ -188,15 +191,15 @@ def validate(model: SRVP, clips: torch.Tensor, experiment: Experiment, world: Wo
     pass is a conversation in which all must take part.
     """
     t = experiment.train
-    total = torch.zeros(2, dtype=torch.float64)  # sum of scores, number of clips
+    total = torch.zeros(2)  # sum of scores, number of clips
     if len(clips):
         # Compiled parts would be compiled again for the shapes of validation, for the sake of a few calls.
         with torch.compiler.set_stance("force_eager") if t.compile else nullcontext():
-            scores = score_samples(model, clips, t.n_cond, t.val_samples, seed=t.seed, metric_names=("psnr",))
+            scores = score_samples(model, clips, t.n_cond, t.val_samples, seed=0, metric_names=("psnr",))
         total = torch.tensor(
             [scores.metrics["psnr"].mean(dim=2).amax(dim=0).double().sum(), len(clips)], dtype=torch.float64
         )
-    total = world.mean(total.to(clips.device))
+    total = world.mean(total.to(clips.device, torch.float32))
     return (total[0] / total[1]).item()
 
 
@@ -233,8 +236,10 @@ def choose_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' was asked for, but this PyTorch sees no GPU; use --device cpu")
+    if chosen.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ValueError("device 'cuda' was asked for, but this PyTorch sees no GPU; use --device cpu")
+        torch.cuda.set_device(chosen)  # streams and graphs go to the current device
     return chosen
 
 

@@ -7,8 +7,11 @@ import math
 import subprocess
 import sys
 
+import imageio.v3 as iio
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import srvp_lite
 from srvp_lite import SRVP, ModelConfig, metrics
@@ -225,6 +228,24 @@ def test_predict_command(run_folder, tmp_path, ending):
     )
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 500 and "2 futures of test clip 0" in done.stdout
+
+
+def test_predict_from_ones_own_video(run_folder, tmp_path):
+    """With the truth in the picture while the video lasts, without it after, and a clear word when it is too short."""
+    frames = np.zeros((14, 48, 64, 3), np.uint8)
+    for t in range(14):
+        frames[t, 10:20, 2 * t : 2 * t + 10] = 255
+    iio.imwrite(tmp_path / "my.mp4", frames, plugin="pyav", codec="mpeg4", fps=25)
+    common = ["predict", run_folder, "--video", tmp_path / "my.mp4", "--samples", 2, "--device", "cpu"]
+    heights = {}
+    for n_frames in (9, 10):
+        done = srvp(*common, "--n-frames", n_frames, "--out", tmp_path / f"{n_frames}.png")
+        assert done.returncode == 0, done.stderr
+        assert "2 futures of my.mp4" in done.stdout
+        heights[n_frames] = Image.open(tmp_path / f"{n_frames}.png").height
+    assert heights[9] > heights[10], "one row less"
+    short = srvp(*common, "--start", 10, "--out", tmp_path / "x.png")
+    assert short.returncode == 1 and "has 4 frames from number 10 on, one in 1; the model needs 5" in short.stderr
 
 
 def test_a_missing_metric_is_said_and_the_others_go_on(run_folder, tmp_path):

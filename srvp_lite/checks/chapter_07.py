@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from unittest import mock
 
 import torch
 
@@ -18,11 +19,17 @@ def accumulated_gradients(answer: Callable) -> None:
     g = torch.Generator().manual_seed(0)
     x = torch.randn(12, 3, generator=g)
     start = torch.randn(3, generator=g)
+    held: list[bool] = []  # set when a part went forward before the one before it had gone backward
 
     def gradient(parts: int) -> tuple[torch.Tensor | None, list[int]]:
         weight, sizes = start.clone().requires_grad_(), []
+        before: list[torch.Tensor] = []
 
         def loss_of(part: torch.Tensor) -> torch.Tensor:
+            now = torch.zeros(3) if weight.grad is None else weight.grad.clone()
+            if before and torch.equal(before[-1], now) and not held:
+                held.append(True)
+            before.append(now)
             sizes.append(len(part))
             return (part @ weight).exp().mean()
 
@@ -55,6 +62,13 @@ def accumulated_gradients(answer: Callable) -> None:
         raise Diagnosis("Only the last part's gradient is left: something clears the gradients between the parts.")
     if not close(got, expected):
         raise Diagnosis("The gradient is not that of the whole batch: its mean is the mean of the parts' means.")
+    if held:
+        raise Diagnosis(
+            "The gradient is right, but all parts went forward before the first went backward, so all of them were in "
+            "memory at once. Call backward() on each part's loss before the next part."
+        )
+    if not close(gradient(2)[0], expected):
+        raise Diagnosis("In 4 parts the gradient is right, in 2 it is not: divide by `parts`.")
 
 
 @exercise("Right: it climbs, stays, and falls to zero at the very end, whatever the length of the run.")
@@ -164,11 +178,23 @@ def mean_over_processes(answer: Callable) -> None:
 def clips_of_a_step(answer: Callable) -> None:
     """`clips_of_step(sample, seed, step, rank)`: sample(generator), with a generator that depends on all three."""
 
+    seeds: list[int] = []
+
     def sample(generator: torch.Generator | None) -> torch.Tensor:
+        seeds.append(0 if generator is None else generator.initial_seed())
         return torch.rand(8, generator=generator)
 
+    def hash_of_numbers(value: object) -> int:
+        if isinstance(value, (str, bytes)) or isinstance(value, tuple) and any(isinstance(v, str) for v in value):
+            raise Diagnosis(
+                "Python's hash() of text is another one each time Python starts, so a resumed run would see other clips. "
+                "Hash the numbers, hash((seed, step, rank)), or the text with hashlib."
+            )
+        return hash(value)
+
     def make(seed: int = 1, step: int = 5, rank: int = 0) -> torch.Tensor:
-        return as_tensor(answer(sample, seed, step, rank), "the result of sample(generator)")
+        with mock.patch("builtins.hash", hash_of_numbers):
+            return as_tensor(answer(sample, seed, step, rank), "the result of sample(generator)")
 
     torch.manual_seed(0)
     state = torch.get_rng_state()
@@ -185,6 +211,11 @@ def clips_of_a_step(answer: Callable) -> None:
         )
     for name, other in [("step", make(step=6)), ("rank", make(rank=1)), ("seed", make(seed=2))]:
         if torch.equal(other, first):
+            if len({s & 0xFFFFFFFF for s in seeds}) < len(set(seeds)):
+                raise Diagnosis(
+                    f"Your numbers differ with the {name}, but not in their lowest 32 bits, and a CPU's generator looks at "
+                    "no others. Hash the three together."
+                )
             consequence = {
                 "step": "every step would train on the same clips",
                 "rank": "all processes would train on the same clips",

@@ -11,8 +11,9 @@ import torch
 def ahead(make: Callable[[int], torch.Tensor], first: int, device: torch.device) -> Iterator[torch.Tensor]:
     """Endlessly `make(first)`, `make(first + 1)`, ...
 
-    On a CUDA device the batch after the one in use is already being made: when the caller asks for it, all that it
-    waits for is its own stream. On a CPU there is nothing to overlap, and each is made when asked for.
+    On a CUDA device, when the caller comes back for the next batch, its step on the present one is still running on
+    the caller's stream: the next is then made on another, and waits for nothing. On a CPU there is nothing to overlap,
+    and each is made when asked for.
     """
     if device.type != "cuda":
         for step in itertools.count(first):

@@ -15,6 +15,8 @@ WRONG = {
             "saw 9 clips",
         ),
         (ACCUMULATE + "    for part in x.chunk(parts):\n        loss_of(part) / parts", "No gradient arrived"),
+        (ACCUMULATE + "    sum(loss_of(p) / parts for p in x.chunk(parts)).backward()", "all of them were in memory"),
+        (ACCUMULATE + "    for p in x.chunk(parts):\n        (loss_of(p) / 4).backward()", "in 2 it is not"),
         (
             ACCUMULATE + "    for i, part in enumerate(x.chunk(parts)):\n        loss = loss_of(part) / parts\n"
             "        if i == parts - 1: loss.backward()",
@@ -65,6 +67,14 @@ WRONG = {
         (
             CLIPS + "    return sample(torch.Generator().manual_seed(seed + 3 * step + 100 * rank))",
             "Different places share",
+        ),
+        (
+            CLIPS + "    return sample(torch.Generator().manual_seed(seed << 48 | step << 16 | rank))",
+            "not in their lowest 32 bits",
+        ),
+        (
+            CLIPS + "    return sample(torch.Generator().manual_seed(hash(f'{seed},{step},{rank}')))",
+            "each time Python starts",
         ),
         ("G = torch.Generator().manual_seed(0)\n" + CLIPS + "    return sample(G)", "made other clips the second time"),
     ],
