@@ -95,8 +95,8 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
         return line
 
     def diverged(what: str) -> Diverged:
-        kept = f"The checkpoint {out / 'state.pt'} is older and good; " if (out / "state.pt").exists() else ""
-        return Diverged(f"{what}. {kept}a smaller learning rate or a larger obs_std helps")
+        kept = f"The checkpoint {out / 'state.pt'} is older and good. " if (out / "state.pt").exists() else ""
+        return Diverged(f"{what}. {kept}A smaller learning rate or a larger obs_std helps")
 
     done, batches = first, ahead(clips, first, device)
     with bar, StopRequest() as stop:

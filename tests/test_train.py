@@ -197,7 +197,7 @@ def test_what_has_diverged_is_never_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "srvp_lite.step.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
     )
-    with pytest.raises(Diverged, match=r"became nan between steps 0 and 3\. a smaller"):
+    with pytest.raises(Diverged, match=r"became nan between steps 0 and 3\. A smaller"):
         train(small_experiment(checkpoint_interval=3), out, device="cpu")
     assert not (out / "state.pt").exists()
 
