@@ -30,7 +30,7 @@ class Official:
                 f"{folder} is no clone of the official code: expected module/srvp.py and train.py in it. Get one with "
                 "git clone https://github.com/edouardelasalles/srvp"
             )
-        self.modules = load(folder, "train", "module.srvp", "data.mmnist", "data.base")
+        self.modules = load(folder, "train", "module.srvp", "data.mmnist", "data.base", "metrics.ssim")
         m, t = experiment.model, experiment.train
         self.model = self.modules["module.srvp"].StochasticLatentResidualVideoPredictor(
             m.nx, m.nc, m.nf, m.nhx, m.ny, m.nz, m.skip, m.nt_inf, m.nh_inf, m.nlayers_inf, m.nh_res, m.nlayers_res,
@@ -58,6 +58,32 @@ class Official:
 
         for _ in range(2):
             call()
+        return call
+
+    def evaluator(self, clips: torch.Tensor, n_cond: int) -> Callable[[int], None]:
+        """A call that draws a number of samples for clips (B, T, C, H, W) and scores PSNR and SSIM, one sample after
+        the other, as their test script does; LPIPS is left out."""
+        x = clips.transpose(0, 1).contiguous()
+        given, truth, n_frames = x[:n_cond], x[n_cond:], len(x) - n_cond
+        dt, model, ssim_loss = 1 / self.options.n_euler_steps, self.model, self.modules["metrics.ssim"].ssim_loss
+
+        def flat(video: torch.Tensor) -> torch.Tensor:
+            return video.reshape(-1, *video.shape[2:])
+
+        @torch.no_grad()
+        def call(n_samples: int) -> None:
+            model.eval()
+            skip = model.encode(given)[1] if model.skipco else None
+            for _ in range(n_samples):
+                _, y, _, w, *_ = model(given, n_cond, dt=dt)
+                states = model.generate(y[-1], [], n_frames + 1, dt=dt)[0]
+                future = model.decode(w, states[1:].contiguous(), skip).clamp(0, 1)
+                mse = (future - truth).square().mean(dim=[3, 4])
+                (10 * torch.log10(1 / mse)).mean(2).mean(0).cpu()
+                ssim = ssim_loss(flat(future), flat(truth), max_val=1.0, reduction="none")
+                ssim.mean(dim=[2, 3]).view(*future.shape[:3]).mean(2).mean(0).cpu()
+                future.cpu().mul(255).byte()
+
         return call
 
     def data_calls(self, sprites, data: DataConfig, batch_size: int, n_frames: int) -> dict[str, Callable[[], object]]:

@@ -17,6 +17,8 @@ import torch
 from srvp_lite import count
 from srvp_lite.against import Official
 from srvp_lite.config import DataConfig, Experiment, TrainConfig
+from srvp_lite.evaluate import score_samples
+from srvp_lite.model import SRVP
 from srvp_lite.stages import STAGES, stage_times
 from srvp_lite.step import Step, allow_fast_float32
 from srvp_lite.train import open_data
@@ -44,12 +46,13 @@ def bench(
     steps_per_round: int = 2,
     variants: list[str] | None = None,
     against: str | Path | None = None,
+    evaluation: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict:
     """Measures training steps of an experiment on its batch; returns plain numbers (see `table`).
 
-    `against` is the folder of a clone of the official code. A variant that cannot run here is left out with the
-    reason. `say` is told what is being done.
+    `against` is the folder of a clone of the official code; `evaluation` also times the scoring of samples. A variant
+    that cannot run here is left out with the reason. `say` is told what is being done.
     """
     t = experiment.train
     variants = default_variants(device) if variants is None else variants
@@ -118,6 +121,7 @@ def bench(
         "data": data,
         "steps": results,
         "left_out": left_out,
+        "evaluation": evaluation_times(experiment, device, official, rounds) if evaluation else None,
         "stages": {
             "of": best["name"],
             **stage_times(with_changes(experiment, **VARIANTS[best["name"]]), device, rounds),
@@ -142,6 +146,40 @@ def stepper(experiment: Experiment, device: torch.device, x: torch.Tensor) -> Ca
         call()
     count.synchronize(device)
     return call
+
+
+def evaluation_times(experiment: Experiment, device: torch.device, official: Official | None, rounds: int) -> dict:
+    """Seconds to draw and score (PSNR, SSIM) samples of test clips, ours and the official test script's taking turns.
+
+    16 clips at a time, as there; 8 samples; frames as in the experiment's tests. Ours are drawn in the precision named.
+    """
+    t, m, n_clips, n_samples = experiment.train, experiment.model, 16, 8
+    clips = torch.rand(n_clips, t.n_frames_test, m.nc, m.nx, m.nx, generator=torch.Generator().manual_seed(0)).to(
+        device
+    )
+    model = SRVP(m).to(device, memory_format=torch.channels_last).eval()
+
+    def ours(bf16: bool) -> Callable[[], object]:
+        def call() -> None:
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                score_samples(model, clips, t.n_cond, n_samples)
+
+        return call
+
+    calls = {"float32": ours(False), "bf16": ours(True)}
+    if official is not None:
+        theirs = official.evaluator(clips, t.n_cond)
+        calls["official code"] = lambda: theirs(n_samples)
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(-1, rounds):  # the first is a warm-up
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            count.synchronize(device)
+            if number >= 0:
+                times[name].append(time.perf_counter() - start)
+    return {"n_clips": n_clips, "n_samples": n_samples, "n_predicted": t.n_frames_test - t.n_cond,
+            "seconds": {name: statistics.median(values) for name, values in times.items()}}  # fmt: skip
 
 
 def data_rates(experiment: Experiment, device: torch.device, official: Official | None) -> dict | None:
@@ -222,4 +260,11 @@ def table(results: dict) -> str:
             theirs = d.get(f"official {name}")
             beside = "" if theirs is None else f"   official {theirs:>8,.0f}   ratio {d[name] / theirs:.1f}"
             lines.append(f"  {name:<8}{d[name]:>10,.0f}{beside}")
+    if results["evaluation"] is not None:
+        v = results["evaluation"]
+        lines += ["", f"Scoring {v['n_samples']} samples of {v['n_clips']} clips, {v['n_predicted']} frames each:"]
+        for name, seconds in v["seconds"].items():
+            theirs = v["seconds"].get("official code")
+            ratio = "" if theirs is None or name == "official code" else f"   {theirs / seconds:.1f} times as fast"
+            lines.append(f"  {name:<14}{seconds:>8.2f} s{ratio}")
     return "\n".join(lines)

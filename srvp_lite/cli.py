@@ -60,6 +60,8 @@ class Bench:
     those that make sense on the device."""
     against: Path | None = None
     """Folder of a clone of the official code, to be timed in the same rounds."""
+    evaluation: bool = False
+    """Also time the scoring of samples."""
     device: str = "auto"
     """"auto", "cpu", "cuda" or "cuda:1"."""
     threads: int | None = None
@@ -80,7 +82,7 @@ def bench(args: Bench) -> None:
     print(f"{device_name(device)}, PyTorch {torch.__version__}, srvp-lite {srvp_lite.__version__}")
     variants = None if args.variants is None else list(args.variants)
     results = benchmark.bench(
-        args.experiment, device, args.rounds, args.steps_per_round, variants, args.against,
+        args.experiment, device, args.rounds, args.steps_per_round, variants, args.against, args.evaluation,
         say=lambda line: print(line, "...", file=sys.stderr),
     )  # fmt: skip
     print(benchmark.table(results))
@@ -115,6 +117,8 @@ class Evaluate:
     """Frames of a clip, conditioning frames included; by default what the model was validated with."""
     steps_per_frame: int | None = None
     """Euler steps per frame interval; by default the model's own."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """What the networks compute in; bf16 is faster where the device knows it, and changes scores in the last digits."""
     seed: int = 42
     """Seed of the noise (the test clips have a seed of their own)."""
     lpips: bool = False
@@ -169,7 +173,9 @@ def evaluate(args: Evaluate) -> None:
     start = time.perf_counter()
     if args.out is not None:
         options["partial"] = args.out.with_name(args.out.name + ".partial")
-    results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
+    with torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16"):
+        results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
+    results["protocol"]["precision"] = args.precision
     made = {
         **made_by(device, time.perf_counter() - start),
         "model_sha256": files.sha256(checkpoint.find(args.model)),

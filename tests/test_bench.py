@@ -65,6 +65,7 @@ def clone(tmp_path):
             def collate_fn(videos):
                 return torch.tensor(np.stack(videos)).float() / 255
             """,
+        "metrics/ssim.py": "def ssim_loss(x, y, max_val, reduction): return (x - y).abs()",
         "data/mmnist.py": """
             import numpy as np
             from torchvision import datasets
@@ -98,6 +99,12 @@ def test_all_that_is_asked_for_is_measured(clone):
     text = bench.table(json.loads(json.dumps(results)))
     for word in ("of official", "GFLOP/s", "rollout", "ratio"):
         assert word in text
+
+
+def test_scoring_is_timed():
+    results = bench.bench(tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32"], evaluation=True)
+    assert set(results["evaluation"]["seconds"]) == {"float32", "bf16"}
+    assert results["evaluation"]["n_predicted"] == 15 and "Scoring 8 samples of 16 clips" in bench.table(results)
 
 
 def test_what_cannot_run_here_is_left_out_with_the_reason():
