@@ -179,7 +179,7 @@ def evaluate(args: Evaluate) -> None:
     made = {
         **made_by(device, time.perf_counter() - start),
         "model_sha256": files.sha256(checkpoint.find(args.model)),
-        "test_set_sha256": hashlib.sha256(clips.numpy()).hexdigest(),
+        "test_set_sha256": hashlib.sha256(clips.contiguous().numpy()).hexdigest(),
         "frame_size": model.config.nx,
         "data": dataclasses.asdict(data),
     }

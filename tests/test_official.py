@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,19 @@ def test_data_the_official_scripts_do_not_know(tmp_path):
     with pytest.raises(ValueError, match="do not know the data set 'mine'"):
         save_official(SRVP(dataclasses.replace(kth.model, nf=2)), tmp_path, mine)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_commands_take_an_official_folder_as_it_is(mnist_dir, tmp_path):
+    """Evaluated with its own numbers of frames, and predicted from."""
+    command = [sys.executable, "-m", "srvp_lite"]
+    done = subprocess.run(
+        [*command, "evaluate", GOLDEN / "dcgan", "--clips", "3", "--samples", "2", "--root", mnist_dir, "--device", "cpu"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "3 clips, 5 frames given, 4 predicted, 2 samples" in done.stdout
+    done = subprocess.run(
+        [*command, "predict", GOLDEN / "dcgan", "--n-frames", "4", "--out", tmp_path / "future.png", "--device", "cpu"],
+        capture_output=True, text=True, env={**os.environ, "SRVP_DATA_DIR": str(mnist_dir)},
+    )  # fmt: skip
+    assert done.returncode == 0 and (tmp_path / "future.png").exists(), done.stderr
