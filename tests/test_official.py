@@ -70,7 +70,7 @@ def test_the_commands_take_an_official_folder_as_it_is(mnist_dir, tmp_path):
     """Evaluated with its own numbers of frames, and predicted from."""
     command = [sys.executable, "-m", "srvp_lite"]
     done = subprocess.run(
-        [*command, "evaluate", GOLDEN / "dcgan", "--clips", "3", "--samples", "2", "--root", mnist_dir, "--device", "cpu"],
+        [*command, "evaluate", GOLDEN / "dcgan", "--clips", "3", "--samples", "2", "--root", mnist_dir],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
