@@ -187,7 +187,10 @@ def evaluate(args: Evaluate) -> None:
     print(f"model sha256 {made['model_sha256'][:16]}, test set sha256 {made['test_set_sha256'][:16]}, "
           f"frames {model.config.nx}x{model.config.nx}")  # fmt: skip
     if args.pictures is not None:
-        save_pictures(args.pictures, evaluation.best_worst_random(model, clips, n_cond, samples, args.seed), n_cond)
+        chosen = evaluation.best_worst_random(
+            model, clips, n_cond, samples, args.seed, steps_per_frame=args.steps_per_frame
+        )
+        save_pictures(args.pictures, chosen, n_cond)
     if args.out is not None:
         write_json(args.out, {"made": made, **results})
         options["partial"].unlink(missing_ok=True)
@@ -293,14 +296,16 @@ def own_clip(args: Predict, model, n_cond: int) -> torch.Tensor:
     those to be predicted."""
     from srvp_lite.data.decode import read_video, square
 
-    frames = read_video(args.video)[args.start :: args.every][: n_cond + args.n_frames]
+    size, grey = model.config.nx, model.config.nc == 1
+    last = args.start + args.every * (n_cond + args.n_frames - 1)
+    small = read_video(args.video, prepare=lambda frame: square(frame, size, grey), at_most=last + 1)
+    frames = small[args.start :: args.every]
     if len(frames) < n_cond:
         raise ValueError(
             f"{args.video} has {len(frames)} frames from number {args.start} on, one in {args.every}; the model needs "
             f"{n_cond} to begin with"
         )
-    small = square(frames, model.config.nx, grey=model.config.nc == 1)
-    return torch.from_numpy(small).movedim(-1, 1)[None].float() / 255
+    return torch.from_numpy(frames.copy()).movedim(-1, 1)[None].float() / 255
 
 
 @dataclass

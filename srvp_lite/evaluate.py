@@ -10,9 +10,10 @@ can be stopped and gone on with, and any group's samples can be drawn again.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,13 +87,15 @@ def score_samples(
     samples_per_call = max(1, min(n_samples, frames_per_call // n_frames))
     clips_per_call = max(1, frames_per_call // (samples_per_call * n_frames))
     state = {
-        "of": [n_clips, n_cond, n_frames, n_samples, seed, frames_per_call, *names, draws],
+        "of": [n_clips, n_cond, n_frames, n_samples, seed, frames_per_call, *names, draws, steps_per_frame],
         "done": 0,
         "scores": {name: torch.empty(n_samples, n_clips, n_frames) for name in names},
         "spread": torch.zeros(n_clips, n_frames),
         "error": torch.zeros(n_clips, n_frames),
         "moments": [vars(Moments()) for _ in range(draws + 1)],  # of the true videos, then of each draw
     }
+    if partial is not None:
+        state["of"] += [digest(model.state_dict().values()), digest([clips]), torch.is_autocast_enabled(device.type)]
     if partial is not None and Path(partial).is_file():
         before = checkpoint.read_tensors(partial)
         if before["of"] != state["of"]:
@@ -110,9 +113,10 @@ def score_samples(
         for start in range(0, n_samples, samples_per_call):
             n = min(samples_per_call, n_samples - start)
             futures = model.predict(group[:, :n_cond], n_frames, n, steps_per_frame, generator=generator).float()
-            for name in names:
-                score = known[name](futures, truth if name == "lpips" else truth.expand_as(futures))
-                state["scores"][name][start : start + n, where] = score.cpu()
+            with torch.autocast(device.type, enabled=False):  # whatever the model runs in, scores are whole
+                for name in names:
+                    score = known[name](futures, truth if name == "lpips" else truth.expand_as(futures))
+                    state["scores"][name][start : start + n, where] = score.cpu()
             anchor = futures[0] if start == 0 else anchor  # variances about a sample keep their digits
             deviation = futures - anchor
             total, total_squares = total + deviation.sum(0), total_squares + deviation.square().sum(0)
@@ -145,9 +149,18 @@ def to_bytes(clips: Float[Tensor, "*n"]) -> UInt8[Tensor, "*n"]:
     return (clips * 255).to(torch.uint8)
 
 
+def digest(tensors: Iterable[Tensor]) -> str:
+    """A hash of what tensors hold."""
+    h = hashlib.sha256()
+    for t in tensors:
+        h.update(t.detach().cpu().contiguous().numpy())
+    return h.hexdigest()
+
+
 def add_features(fvd: FVD, moments: dict, videos: Float[Tensor, "n t c h w"]) -> None:
     m = restored(moments)
-    m.add(fvd.features(to_bytes(videos)))
+    with torch.autocast(videos.device.type, enabled=False):
+        m.add(fvd.features(to_bytes(videos)))
     moments.update(vars(m))
 
 
@@ -220,6 +233,7 @@ def evaluate(
             "n_predicted": n_frames,
             "n_samples": n_samples,
             "seed": seed,
+            "steps_per_frame": options.get("steps_per_frame"),
             "best": "per metric and clip, by the mean over predicted frames",
             "interval": "1.96 standard deviations over clips / sqrt(number of clips)",
             "ssim": "11x11 Gaussian of 1.5 pixels, inside the frame",
@@ -254,23 +268,28 @@ def best_worst_random(
     seed: int = 42,
     metric: str = "psnr",
     n_clips: int = 8,
+    steps_per_frame: int | None = None,
 ) -> dict[str, UInt8[Tensor, "n t c h w"]]:
-    """For the first clips: the truth, the best and the worst of the samples by a metric, and the first one drawn.
+    """For the first clips: the truth, the best and the worst of as many samples by a metric, and the first one drawn.
 
-    Bytes (n, T, C, H, W), conditioning frames included.
+    The samples are drawn for the pictures, eight at a time. Bytes (n, T, C, H, W), conditioning frames included.
     """
     clips = as_floats(clips[:n_clips].to(next(model.parameters()).device))
     generator = torch.Generator(clips.device).manual_seed(seed_of(seed, 0, 0, "pictures"))
     given, truth = clips[:, :n_cond], clips[:, n_cond:]
-    futures = model.predict(given, truth.shape[1], n_samples, generator=generator)
-    score = METRICS[metric](futures, truth[None].expand_as(futures)).mean(dim=2)
-    row = torch.arange(len(clips), device=clips.device)
-    chosen = {
-        "truth": truth,
-        "best": futures[score.argmax(0), row],
-        "worst": futures[score.argmin(0), row],
-        "random": futures[0],
-    }
+    chosen, best, worst = {"truth": truth}, None, None
+    for start in range(0, n_samples, 8):
+        n = min(8, n_samples - start)
+        futures = model.predict(given, truth.shape[1], n, steps_per_frame, generator=generator).float()
+        scores = METRICS[metric](futures, truth[None].expand_as(futures)).mean(dim=2)
+        for future, score in zip(futures, scores):
+            if best is None:
+                best = worst = score
+                chosen |= {"best": future, "worst": future, "random": future}
+            better, worse = ((m)[:, None, None, None, None] for m in (score > best, score < worst))
+            chosen["best"] = torch.where(better, future, chosen["best"])
+            chosen["worst"] = torch.where(worse, future, chosen["worst"])
+            best, worst = torch.maximum(best, score), torch.minimum(worst, score)
     return {name: to_bytes(torch.cat([given, future], 1)).cpu() for name, future in chosen.items()}
 
 

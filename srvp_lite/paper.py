@@ -90,7 +90,7 @@ def our_values(results: dict) -> Values:
 
 
 def comparison(dataset: str, ours: dict[str, dict], form: str = "markdown") -> str:
-    """The paper's table of a data set with our results below, each under its name; empty cells are what nobody ran.
+    """The paper's table of a data set with our results below, each under its name; empty cells are unknown.
 
     `ours` holds results of `evaluate`; `form` is "markdown", "html" or "latex". Raises ValueError for a data set
     without a table, and for results of another protocol, which would not be comparable.
@@ -110,11 +110,31 @@ def comparison(dataset: str, ours: dict[str, dict], form: str = "markdown") -> s
                 f"{name} was not measured by the paper's protocol: frames given, frames, samples and clips are {got}, "
                 f"the paper's {expected}; evaluate it with --protocol paper"
             )
+        if (other := other_test(dataset, results)) is not None:
+            raise ValueError(f"{name} was not measured as the paper's table was: {other}")
         rows[f"{name} (ours)"] = our_values(results)
     shown = [m for m in METRICS if any(m in row for row in rows.values())]
     head = ["", *(f"{METRICS[m][0]} {METRICS[m][2]}" for m in shown)]
     body = [[name, *(cell(row.get(m), METRICS[m][1], form) for m in shown)] for name, row in rows.items()]
     return {"markdown": markdown, "html": as_html, "latex": latex}[form](paper.title, head, body, paper.note)
+
+
+def other_test(dataset: str, results: dict) -> str | None:
+    """What about a results file, beside its counts, makes it another test than the paper's; None if nothing does."""
+    from srvp_lite.config import DataConfig, VideoConfig, paper_dataset
+    from srvp_lite.data.prepare import TEST_SETS_SHA256
+
+    made = results.get("made", {})
+    if "data" not in made or "frame_size" not in made:
+        return "it does not say on what data; write it with srvp-lite evaluate --out"
+    data = (VideoConfig if "dataset" in made["data"] else DataConfig)(**made["data"])
+    if paper_dataset(data) != dataset or made["frame_size"] != 64:
+        return f"its data are {made['data']}, frames of {made['frame_size']} pixels"
+    if dataset in TEST_SETS_SHA256 and made.get("test_set_sha256") != TEST_SETS_SHA256[dataset]:
+        return "its test clips are not the official ones"
+    if results["protocol"].get("steps_per_frame") is not None:
+        return f"it made {results['protocol']['steps_per_frame']} Euler steps per frame, not the model's own number"
+    return None
 
 
 def cell(value: tuple[float, float | None] | None, digits: int, form: str) -> str:

@@ -157,8 +157,24 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(model, clips, tmp_p
         assert torch.equal(whole.metrics[name], resumed.metrics[name])
     assert torch.equal(whole.spread, resumed.spread) and torch.equal(whole.error, resumed.error)
     assert resumed.fvd == pytest.approx(whole.fvd)
-    with pytest.raises(ValueError, match="part holds part of another evaluation; delete it to start over"):
-        score_samples(model, many, 4, **{**options, "seed": 4})
+    torch.manual_seed(1)
+    for other_model, other_clips, change in [
+        (model, many, {"seed": 4}),
+        (SRVP(SMALL).eval(), many, {}),
+        (model, 1 - many, {}),
+    ]:
+        with pytest.raises(ValueError, match="part holds part of another evaluation; delete it to start over"):
+            score_samples(other_model, other_clips, 4, **{**options, **change})
+
+
+def test_scores_are_whole_whatever_the_model_runs_in(model, clips):
+    """Under autocast the predictions are in 16 bits, PSNR and SSIM of them are not."""
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = score_samples(model, clips, 4, 3, seed=7).metrics
+        noise = torch.Generator().manual_seed(seed_of(7, 0, 0, "evaluate"))
+        futures = model.predict(clips[:, :4], 5, 3, generator=noise).float()
+    expected = metrics.ssim(futures, clips[None, :, 4:].expand_as(futures))
+    torch.testing.assert_close(scores["ssim"], expected, rtol=0, atol=1e-6)
 
 
 def test_lower_is_better_for_lpips(model, clips):

@@ -1,5 +1,6 @@
 """The paper's tables: rendered three ways, ours below, nothing compared that is not comparable."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from srvp_lite.config import PROTOCOLS
+from srvp_lite.config import PRESETS, PROTOCOLS
+from srvp_lite.data.prepare import TEST_SETS_SHA256
 from srvp_lite.paper import PAPER, comparison, our_values
 
 
@@ -15,7 +17,10 @@ def results(dataset="smmnist", psnr=16.5, **changes):
     p = PROTOCOLS[dataset]
     protocol = dict(n_cond=p.n_cond, n_predicted=p.n_frames - p.n_cond, n_samples=p.n_samples, n_clips=p.n_clips)
     n = str(p.n_samples)
+    data = PRESETS[dataset].data
+    made = {"data": dataclasses.asdict(data), "frame_size": 64, "test_set_sha256": TEST_SETS_SHA256.get(dataset)}
     return {
+        "made": made,
         "protocol": protocol | changes,
         "psnr": {"best_of": {n: {"mean": psnr, "interval": 0.061}}},
         "ssim": {"best_of": {n: {"mean": 0.7654321, "interval": 0.002}}},
@@ -83,6 +88,25 @@ def test_latex():
 def test_another_protocol_is_refused(change):
     with pytest.raises(ValueError, match="mine was not measured by the paper's protocol.*--protocol paper"):
         comparison("smmnist", {"mine": results(**change)})
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(data=dataclasses.asdict(PRESETS["lite"].data)), "its data are .*sklearn"),
+        (dict(frame_size=32), "frames of 32 pixels"),
+        (dict(test_set_sha256="0" * 64), "its test clips are not the official ones"),
+    ],
+)
+def test_another_test_set_is_refused(change, message):
+    """The right counts on other clips are no comparison."""
+    r = results()
+    with pytest.raises(ValueError, match=message):
+        comparison("smmnist", {"mine": {**r, "made": r["made"] | change}})
+    with pytest.raises(ValueError, match="it made 2 Euler steps per frame"):
+        comparison("smmnist", {"mine": results(steps_per_frame=2)})
+    with pytest.raises(ValueError, match="does not say on what data"):
+        comparison("smmnist", {"mine": {k: v for k, v in r.items() if k != "made"}})
 
 
 def test_the_command(tmp_path):

@@ -80,10 +80,17 @@ def test_a_crop_is_cut_out_and_then_resized(tmp_path):
 
 
 def test_the_middle_square_in_colour_and_grey():
-    frames = moving_bar(4, 40, 100)
-    assert square(frames, 20, grey=False).shape == (4, 20, 20, 3)
-    grey = square(frames, 40, grey=True)
-    assert np.array_equal(grey[:, :, :, 0], frames[:, :, 30:70, 0])
+    frame = moving_bar(4, 40, 100)[3]
+    frame[:, 40:50] = 99
+    assert square(frame, 20, grey=False).shape == (20, 20, 3)
+    assert np.array_equal(square(frame, 40, grey=True)[:, :, 0], frame[:, 30:70, 0])
+
+
+def test_frames_are_prepared_as_they_come_and_no_more_than_needed(tmp_path):
+    path = encode(tmp_path / "a.mp4", moving_bar(30, 64, 96))
+    whole = read_video(path)
+    some = read_video(path, prepare=lambda frame: frame[::2, ::2], at_most=7)
+    assert np.array_equal(some, whole[:7, ::2, ::2])
 
 
 def test_damaged_videos_are_named(tmp_path):
@@ -131,6 +138,10 @@ class Server:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def part(self, folder: Path, name: str) -> Path:
+        """Where the beginning of a download from here lies."""
+        return folder / f"{name}.127.0.0.1_{self.server.server_port}.part"
+
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server.server_port}{path}"
 
@@ -142,7 +153,7 @@ def test_an_interrupted_download_goes_on_where_it_was_cut_off(tmp_path):
     server = Server({"/f": DATA}, cut=1_234_567)
     with pytest.raises(OSError, match="127.0.0.1 broke off .*run the command again to go on"):
         fetch.fetch([server.url("/f")], tmp_path / "f", progress=False)
-    assert (tmp_path / "f.part").stat().st_size == 1_234_567 and not (tmp_path / "f").exists()
+    assert server.part(tmp_path, "f").stat().st_size == 1_234_567 and not (tmp_path / "f").exists()
     fetch.fetch([server.url("/f")], tmp_path / "f", progress=False)
     assert (tmp_path / "f").read_bytes() == DATA and server.asked[-1] == ("/f", "bytes=1234567-")
     n = len(server.asked)
@@ -152,14 +163,14 @@ def test_an_interrupted_download_goes_on_where_it_was_cut_off(tmp_path):
 
 def test_a_source_without_ranges_starts_over(tmp_path):
     server = Server({"/f": DATA}, ranges=False)
-    (tmp_path / "f.part").write_bytes(DATA[:1000])
+    server.part(tmp_path, "f").write_bytes(DATA[:1000])
     fetch.fetch([server.url("/f")], tmp_path / "f", progress=False)
     assert (tmp_path / "f").read_bytes() == DATA
 
 
 def test_a_whole_part_only_gets_its_name(tmp_path):
     server = Server({"/f": DATA})
-    (tmp_path / "f.part").write_bytes(DATA)
+    server.part(tmp_path, "f").write_bytes(DATA)
     fetch.fetch([server.url("/f")], tmp_path / "f", progress=False)
     assert (tmp_path / "f").read_bytes() == DATA
 
@@ -197,7 +208,7 @@ except OSError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "could not write" in done.stdout and "File too large" in done.stdout, done.stdout + done.stderr
-    assert (tmp_path / "f.part").exists() and not (tmp_path / "f").exists()
+    assert list(tmp_path.glob("f.*.part")) and not (tmp_path / "f").exists()
 
 
 # Archives ------------------------------------------------------------------------------------------------------------

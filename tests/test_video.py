@@ -109,6 +109,14 @@ def test_a_video_of_another_size_is_named_and_the_good_ones_are_kept(tmp_path):
         write_store(tmp_path, "val", [])
 
 
+def test_a_video_that_cannot_be_read_is_not_the_disks_fault(tmp_path):
+    def missing():
+        raise FileNotFoundError("no video at x.avi")
+
+    with pytest.raises(FileNotFoundError, match="^no video at x.avi$"):
+        write_store(tmp_path, "train", [("x", missing)])
+
+
 @pytest.mark.parametrize("cut_frames, cut_journal", [(0, 0), (100, 0), (0, 3), (0, 60), (10**6, 0)])
 def test_a_store_cut_off_anywhere_is_gone_on_with(tmp_path, cut_frames, cut_journal):
     """As if the machine had died with the last bytes of either file not yet on the disk."""

@@ -85,14 +85,18 @@ def spread_and_error(answer: Callable) -> None:
     g = torch.Generator().manual_seed(0)
     centre = torch.randn(20_000, generator=g)
     samples = centre + 0.7 * torch.randn(4, 20_000, generator=g)
-    truth = centre + 0.7 * torch.randn(20_000, generator=g)
+    truth = centre + 1.1 * torch.randn(20_000, generator=g)  # not calibrated, so that the two numbers differ
     value = returned(answer(samples, truth))
+    if isinstance(value, torch.Tensor) and value.shape == (2,):
+        value = tuple(value)
     if not (isinstance(value, (tuple, list)) and len(value) == 2):
         raise Diagnosis("Return two numbers, the spread and the error.")
     spread, error = (float(torch.as_tensor(v)) for v in value)
     mean = samples.mean(0)
     right_error = (truth - mean).square().mean().sqrt().item()
     variance = samples.var(0).mean().item()
+    if abs(error - (variance * 1.25) ** 0.5) < 1e-3:
+        raise Diagnosis("What you return second is the spread. Return the spread first, then the error.")
     if abs(error - right_error) > 1e-3:
         if abs(error - right_error**2) < 1e-3:
             raise Diagnosis("The error is a mean square; take its root, so that it has the unit of the data.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,19 @@ from PIL import Image
 VIDEO_ENDINGS = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif", ".m4v", ".mpg", ".mpeg")
 
 
-def read_video(path: str | Path, size: int | None = None, crop: tuple[int, int, int, int] | None = None) -> np.ndarray:
-    """All frames of a video file, bytes (T, H, W, 3).
+def read_video(
+    path: str | Path,
+    size: int | None = None,
+    crop: tuple[int, int, int, int] | None = None,
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    at_most: int | None = None,
+) -> np.ndarray:
+    """All frames of a video file, or the first `at_most`, bytes (T, H, W, 3).
 
     With `size` alone, frames are squeezed to size x size by FFmpeg's bicubic scaler, as the official scripts do for
     KTH. With `crop` (left, upper, right, lower), they are first cut out, then resized by Pillow's Lanczos filter, as
-    for Human3.6M. Raises FileNotFoundError, ValueError for a file that is damaged or no video, and ImportError,
+    for Human3.6M. `prepare` is called with each frame (H, W, 3) as it comes, so that a long video need not be held at
+    its full size. Raises FileNotFoundError, ValueError for a file that is damaged or no video, and ImportError,
     saying what to install, without PyAV.
     """
     path = Path(path)
@@ -34,7 +41,9 @@ def read_video(path: str | Path, size: int | None = None, crop: tuple[int, int, 
                 raise ValueError(f"{path} holds no video stream")
             container.streams.video[0].thread_type = "AUTO"
             for frame in container.decode(video=0):
-                if crop is not None:
+                if prepare is not None:
+                    frames.append(prepare(frame.to_ndarray(format="rgb24")))
+                elif crop is not None:
                     if crop[2] > frame.width or crop[3] > frame.height:
                         raise ValueError(
                             f"{path} has frames of {frame.width}x{frame.height}, too small to cut out {crop}: another "
@@ -46,6 +55,8 @@ def read_video(path: str | Path, size: int | None = None, crop: tuple[int, int, 
                     frames.append(frame.reformat(size, size, "rgb24", interpolation="BICUBIC").to_ndarray())
                 else:
                     frames.append(frame.to_ndarray(format="rgb24"))
+                if len(frames) == at_most:
+                    break
     except av.FFmpegError as error:
         raise ValueError(f"{path} is damaged or no video ({error.strerror or error}); fetch it again") from error
     if not frames:
@@ -53,14 +64,14 @@ def read_video(path: str | Path, size: int | None = None, crop: tuple[int, int, 
     return np.stack(frames)
 
 
-def square(frames: np.ndarray, size: int, grey: bool) -> np.ndarray:
-    """Frames (T, H, W, 3) of any shape: their middle square, resized to size x size; one channel if `grey`."""
-    height, width = frames.shape[1:3]
+def square(frame: np.ndarray, size: int, grey: bool) -> np.ndarray:
+    """The middle square of a frame (H, W, 3), resized to (size, size, 3), or to one channel if `grey`."""
+    height, width = frame.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     box = (left, top, left + side, top + side)
-    pictures = (Image.fromarray(f).crop(box).resize((size, size), Image.Resampling.LANCZOS) for f in frames)
-    return np.stack([np.asarray(p.convert("L"))[:, :, None] if grey else np.asarray(p) for p in pictures])
+    picture = Image.fromarray(frame).crop(box).resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(picture.convert("L"))[:, :, None] if grey else np.asarray(picture)
 
 
 # TFRecords -----------------------------------------------------------------------------------------------------------

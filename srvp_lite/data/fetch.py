@@ -29,8 +29,8 @@ def fetch(
 ) -> Path:
     """Downloads a file to `path` from the first of the `sources` that delivers, and returns `path`.
 
-    A file already there is kept. What was interrupted lies beside it as NAME.part and is continued, if the source can
-    do that. Before the file gets its name, its size is compared with what the source announced, its hash with
+    A file already there is kept. What was interrupted lies beside it as NAME.HOST.part and is continued, if the source
+    can do that. Before the file gets its name, its size is compared with what the source announced, its hash with
     `digest` where one is known, and `check` may refuse it by raising ValueError. Raises OSError, with what each source
     answered, when none delivers.
     """
@@ -38,9 +38,12 @@ def fetch(
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    part, answers = path.with_name(path.name + ".part"), []
+    answers = []
     for url in sources:
-        host = urllib.parse.urlsplit(url).hostname or url
+        parsed = urllib.parse.urlsplit(url)
+        host = parsed.hostname or url
+        # Each source has a beginning of its own: two of them need not hold the same bytes.
+        part = path.with_name(f"{path.name}.{parsed.netloc.replace(':', '_')}.part")
         try:
             receive(url, part, progress)
             if digest is not None and (got := hash_of(part, algorithm)) != digest:

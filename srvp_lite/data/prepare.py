@@ -211,11 +211,15 @@ def folder_of_videos(
     order = np.random.RandomState(42).permutation(len(names))
     n_held = max(1, round(0.05 * len(names)))
     parts = {"test_videos": order[:n_held], "val": order[n_held : 2 * n_held], "train": order[2 * n_held :]}
+
+    def decoded(chosen: np.ndarray) -> Videos:
+        def small(frame: np.ndarray) -> np.ndarray:
+            return square(frame, size, grey)
+
+        return ((names[i], lambda i=i: read_video(paths[i], prepare=small)) for i in sorted(chosen))
+
     for split, chosen in parts.items():
-        write(
-            folder, split,
-            ((names[i], lambda i=i: square(read_video(paths[i]), size, grey)) for i in sorted(chosen)), len(chosen),
-        )  # fmt: skip
+        write(folder, split, decoded(chosen), len(chosen))
     whole = Whole(folder, "test_videos")
     long_enough = [names[i] for i in sorted(parts["test_videos"]) if whole.length(names[i]) >= n_frames]
     if not long_enough:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,32 +34,30 @@ def write_store(
     index = read_journal(journal, frames)
     done, size = {video["name"] for video in index}, tuple(index[0]["size"]) if index else None
     n_frames = sum(video["frames"] for video in index)
-    try:
-        with open(frames, "ab") as f, open(journal, "w") as lines:
+    with writing(frames):
+        f, lines = open(frames, "ab"), open(journal, "w")
+    with f, lines:
+        with writing(frames):
             f.truncate(n_frames * int(np.prod(size)) if size else 0)
             lines.writelines(json.dumps(video) + "\n" for video in index)
-            for name, decode in videos:
-                if name in done:
-                    continue
-                video = decode()
-                size = size or video.shape[1:]
-                if video.dtype != np.uint8 or video.ndim != 4 or video.shape[1:] != size or not len(video):
-                    raise ValueError(
-                        f"video {name!r} is {video.dtype} {video.shape}; expected at least one frame of bytes, "
-                        f"(T, H, W, C), of the first video's size, {tuple(size)}"
-                    )
+        for name, decode in videos:
+            if name in done:
+                continue
+            video = decode()
+            size = size or video.shape[1:]
+            if video.dtype != np.uint8 or video.ndim != 4 or video.shape[1:] != size or not len(video):
+                raise ValueError(
+                    f"video {name!r} is {video.dtype} {video.shape}; expected at least one frame of bytes, "
+                    f"(T, H, W, C), of the first video's size, {tuple(size)}"
+                )
+            with writing(frames):
                 f.write(np.ascontiguousarray(video))
                 f.flush()  # frames first: a line of the journal says that they are all there
                 index.append({"name": name, "first": n_frames, "frames": len(video), "size": list(size)})
                 lines.write(json.dumps(index[-1]) + "\n")
                 lines.flush()
-                n_frames += len(video)
-            os.fsync(f.fileno())
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"could not write {frames}: {error.strerror or error}; what is there is kept, run again to go on",
-        ) from error
+            n_frames += len(video)
+        os.fsync(f.fileno())
     if not index:
         raise ValueError(f"no videos for the {split!r} split of {folder}")
     os.replace(frames, folder / f"{split}.frames")
@@ -66,6 +65,18 @@ def write_store(
     text = json.dumps({"size": list(size), "stride": stride, "note": note, "videos": videos_only})
     write_atomically(folder / f"{split}.json", lambda tmp: Path(tmp).write_text(text))
     journal.unlink()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors inside are the disk's."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise OSError(
+            error.errno, f"could not write {path}: {why}; what is there is kept, run again to go on"
+        ) from error
 
 
 def read_journal(journal: Path, frames: Path) -> list[dict]:

@@ -40,5 +40,6 @@ WRONG = {
             "mean absolute",
         ),
         (SPREAD + "return error", "two numbers"),
+        (SPREAD + "return error, (samples.var(0).mean() * (1 + 1 / S)).sqrt()", "spread first, then the error"),
     ],
 }
