@@ -155,7 +155,12 @@ class SRVP(nn.Module):
             y, w, skips = self.condition(x_cond, n_samples, generator)
             y, _ = self.dynamics.generate(y, n_frames, steps, generator)
             y = y[:, steps // frame_rate - 1 :: steps // frame_rate]
-            return self.decode(w, y, skips).unflatten(0, (n_samples, x_cond.shape[0]))
+            # A CPU decodes fastest what stays in its cache: some 160 frames of 64x64 pixels at a time.
+            frames_at_once = 160 * 64**2 // self.config.nx**2 if y.device.type == "cpu" else y.shape[0] * y.shape[1]
+            k = max(1, frames_at_once // y.shape[1])
+            parts = zip(w.split(k), y.split(k), *([s.split(k) for s in skips] if skips is not None else []))
+            frames = torch.cat([self.decode(w, y, list(s) or None) for w, y, *s in parts])
+            return frames.unflatten(0, (n_samples, x_cond.shape[0]))
 
     def condition(
         self, x_cond: Float[Tensor, "b t c h w"], n_samples: int = 1, generator: torch.Generator | None = None
