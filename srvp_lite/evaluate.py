@@ -269,7 +269,7 @@ def best_worst_random(
     metric: str = "psnr",
     n_clips: int = 8,
     steps_per_frame: int | None = None,
-) -> dict[str, UInt8[Tensor, "n t c h w"]]:
+) -> dict[str, UInt8[Tensor, "first t c h w"]]:
     """For the first clips: the truth, the best and the worst of as many samples by a metric, and the first one drawn.
 
     The samples are drawn for the pictures, eight at a time. Bytes (n, T, C, H, W), conditioning frames included.
