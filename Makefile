@@ -47,7 +47,7 @@ BUDGET = 25m
 SPEEDRUN = runs/speedrun
 speedrun: $(INSTALLED)  ## train Stochastic Moving MNIST within BUDGET=25m on a GPU, score it, pack it; go on if interrupted
 	$(BIN)/srvp-lite train smmnist-speedrun --time-budget $(BUDGET) --out $(SPEEDRUN) --auto-resume $(SPEEDRUN_OPTIONS)
-	$(BIN)/srvp-lite evaluate $(SPEEDRUN) --clips 5000 --samples 100 --out $(SPEEDRUN)/results.json $(EVALUATE_OPTIONS)
+	$(BIN)/srvp-lite evaluate $(SPEEDRUN) --protocol paper --out $(SPEEDRUN)/results.json $(EVALUATE_OPTIONS)
 	$(BIN)/srvp-lite export $(SPEEDRUN) --out $(SPEEDRUN)/export
 
 costs: $(INSTALLED)  ## measure what each chapter costs to run, for its first cell (an idle machine, please)

@@ -161,8 +161,7 @@ def evaluation_times(experiment: Experiment, device: torch.device, official: Off
 
     def ours(bf16: bool) -> Callable[[], object]:
         def call() -> None:
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                score_samples(model, clips, t.n_cond, n_samples)
+            score_samples(model, clips, t.n_cond, n_samples, bf16=bf16)
 
         return call
 

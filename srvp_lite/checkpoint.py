@@ -9,6 +9,7 @@ Every file is written beside its destination and then renamed, so a crash leaves
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import pickle
 import re
@@ -257,6 +258,13 @@ def rename_official(weights: dict[str, torch.Tensor], model: SRVP, source: Path)
             )
         renamed |= {ours_: weights[theirs] for theirs, ours_ in zip(their_names, our_names)}
     return renamed
+
+
+def write_tensors(path: str | Path, content: dict) -> None:
+    """`torch.save` of tensors and plain values, whole or not at all; read back by `read_tensors`."""
+    buffer = io.BytesIO()  # not straight to the file: torch.save's errors do not say that the disk is full
+    torch.save(content, buffer)
+    write_atomically(path, lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
 
 
 def read_tensors(path: str | Path) -> dict:

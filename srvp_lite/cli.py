@@ -4,7 +4,6 @@ The options come from the dataclasses of `config.py` through tyro, so their docs
 """
 
 import dataclasses
-import hashlib
 import io
 import json
 import sys
@@ -160,7 +159,7 @@ def evaluate(args: Evaluate) -> None:
             paper.n_cond, paper.n_frames, paper.n_samples, paper.n_clips, paper.perceptual,
         )  # fmt: skip
     n_frames, samples, n_clips = args.n_frames or n_frames, args.samples or samples, args.clips or n_clips
-    options = {"steps_per_frame": args.steps_per_frame}
+    options = {"steps_per_frame": args.steps_per_frame, "bf16": args.precision == "bf16"}
     for name, wanted, make in [("lpips", args.lpips, load_lpips), ("fvd", args.fvd, load_fvd)]:
         if wanted or (extra and not args.only_pixels):
             try:
@@ -173,13 +172,11 @@ def evaluate(args: Evaluate) -> None:
     start = time.perf_counter()
     if args.out is not None:
         options["partial"] = args.out.with_name(args.out.name + ".partial")
-    with torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16"):
-        results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
-    results["protocol"]["precision"] = args.precision
+    results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
     made = {
         **made_by(device, time.perf_counter() - start),
         "model_sha256": files.sha256(checkpoint.find(args.model)),
-        "test_set_sha256": hashlib.sha256(clips.contiguous().numpy()).hexdigest(),
+        "test_set_sha256": evaluation.digest([clips]),
         "frame_size": model.config.nx,
         "data": dataclasses.asdict(data),
     }

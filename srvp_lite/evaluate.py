@@ -11,7 +11,6 @@ can be stopped and gone on with, and any group's samples can be drawn again.
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ import torch
 from tqdm.auto import tqdm
 
 from srvp_lite import checkpoint, metrics
-from srvp_lite.files import write_atomically
 from srvp_lite.metrics.fvd import FVD, Moments, frechet_distance
 from srvp_lite.model import SRVP
 from srvp_lite.step import seed_of
@@ -65,6 +63,7 @@ def score_samples(
     fvd: FVD | None = None,
     partial: str | Path | None = None,
     steps_per_frame: int | None = None,
+    bf16: bool = False,
 ) -> Scores:
     """Scores `n_samples` futures of each clip, frame by frame.
 
@@ -72,7 +71,7 @@ def score_samples(
     Clips are worked through in order, in groups of at most `frames_per_call` predicted frames; the noise depends on
     `seed` and on that number, not on the device's memory. `lpips` and `fvd` are the loaded metrics, where those are
     wanted. `partial` is a file in which the scores so far are kept, once a minute, and from which an interrupted call
-    with the same arguments goes on.
+    with the same arguments goes on. With `bf16` the networks compute in 16 bits, the scores in 32 as ever.
     """
     known = {**METRICS, **({"lpips": lpips} if lpips is not None else {})}
     unknown = set(metric_names) - known.keys()
@@ -87,7 +86,7 @@ def score_samples(
     samples_per_call = max(1, min(n_samples, frames_per_call // n_frames))
     clips_per_call = max(1, frames_per_call // (samples_per_call * n_frames))
     state = {
-        "of": [n_clips, n_cond, n_frames, n_samples, seed, frames_per_call, *names, draws, steps_per_frame],
+        "of": [n_clips, n_cond, n_frames, n_samples, seed, frames_per_call, *names, draws, steps_per_frame, bf16],
         "done": 0,
         "scores": {name: torch.empty(n_samples, n_clips, n_frames) for name in names},
         "spread": torch.zeros(n_clips, n_frames),
@@ -95,7 +94,7 @@ def score_samples(
         "moments": [vars(Moments()) for _ in range(draws + 1)],  # of the true videos, then of each draw
     }
     if partial is not None:
-        state["of"] += [digest(model.state_dict().values()), digest([clips]), torch.is_autocast_enabled(device.type)]
+        state["of"] += [digest(model.state_dict().values()), digest([clips])]
     if partial is not None and Path(partial).is_file():
         before = checkpoint.read_tensors(partial)
         if before["of"] != state["of"]:
@@ -112,11 +111,11 @@ def score_samples(
             add_features(fvd, state["moments"][0], group)
         for start in range(0, n_samples, samples_per_call):
             n = min(samples_per_call, n_samples - start)
-            futures = model.predict(group[:, :n_cond], n_frames, n, steps_per_frame, generator=generator).float()
-            with torch.autocast(device.type, enabled=False):  # whatever the model runs in, scores are whole
-                for name in names:
-                    score = known[name](futures, truth if name == "lpips" else truth.expand_as(futures))
-                    state["scores"][name][start : start + n, where] = score.cpu()
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):  # the model's; scores are float32
+                futures = model.predict(group[:, :n_cond], n_frames, n, steps_per_frame, generator=generator).float()
+            for name in names:
+                score = known[name](futures, truth if name == "lpips" else truth.expand_as(futures))
+                state["scores"][name][start : start + n, where] = score.cpu()
             anchor = futures[0] if start == 0 else anchor  # variances about a sample keep their digits
             deviation = futures - anchor
             total, total_squares = total + deviation.sum(0), total_squares + deviation.square().sum(0)
@@ -129,11 +128,11 @@ def score_samples(
         state["done"] = where.stop
         bar.update(len(group))
         if partial is not None and time.perf_counter() - saved > 60:
-            save_partial(partial, state)
+            checkpoint.write_tensors(partial, state)
             saved = time.perf_counter()
     bar.close()
     if partial is not None:
-        save_partial(partial, state)
+        checkpoint.write_tensors(partial, state)
     truth_moments, *drawn = (restored(m) for m in state["moments"]) if draws else (None,)
     distances = [frechet_distance(truth_moments, m) for m in drawn]
     return Scores(state["scores"], state["spread"], state["error"], distances)
@@ -159,8 +158,7 @@ def digest(tensors: Iterable[Tensor]) -> str:
 
 def add_features(fvd: FVD, moments: dict, videos: Float[Tensor, "n t c h w"]) -> None:
     m = restored(moments)
-    with torch.autocast(videos.device.type, enabled=False):
-        m.add(fvd.features(to_bytes(videos)))
+    m.add(fvd.features(to_bytes(videos)))
     moments.update(vars(m))
 
 
@@ -168,12 +166,6 @@ def restored(moments: dict) -> Moments:
     m = Moments()
     vars(m).update(moments)
     return m
-
-
-def save_partial(path: str | Path, state: dict) -> None:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomically(path, lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
 
 
 def evaluate(
@@ -234,6 +226,7 @@ def evaluate(
             "n_samples": n_samples,
             "seed": seed,
             "steps_per_frame": options.get("steps_per_frame"),
+            "precision": "bf16" if options.get("bf16") else "float32",
             "best": "per metric and clip, by the mean over predicted frames",
             "interval": "1.96 standard deviations over clips / sqrt(number of clips)",
             "ssim": "11x11 Gaussian of 1.5 pixels, inside the frame",

@@ -7,13 +7,10 @@ Reading the model itself is in `checkpoint.py`.
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from pathlib import Path
 
-import torch
-
-from srvp_lite.checkpoint import OFFICIAL_OPTIONS, OFFICIAL_PARTS, CheckpointError
+from srvp_lite.checkpoint import OFFICIAL_OPTIONS, OFFICIAL_PARTS, CheckpointError, write_tensors
 from srvp_lite.config import PRESETS, DataConfig, Experiment
 from srvp_lite.files import write_atomically
 from srvp_lite.model import SRVP
@@ -75,9 +72,7 @@ def save_official(model: SRVP, folder: str | Path, experiment: Experiment) -> Pa
             )
         options |= {"dataset": theirs[data.dataset], "subsampling": 8}
     weights = {official_name(name): t.detach().cpu() for name, t in model.state_dict().items()}
-    buffer = io.BytesIO()
-    torch.save(weights, buffer)
-    write_atomically(folder / "model.pt", lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
+    write_tensors(folder / "model.pt", weights)
     text = json.dumps(options, indent=1)
     write_atomically(folder / "config.json", lambda tmp: Path(tmp).write_text(text))
     return folder

@@ -7,13 +7,10 @@ reads. Only the main process of a run writes here.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from pathlib import Path
 from typing import Literal
-
-import torch
 
 import srvp_lite
 from srvp_lite import checkpoint
@@ -73,9 +70,7 @@ def save_state(path: Path, step: Step, progress: dict) -> None:
         "optimizer": step.optimizer.state_dict(),
         "progress": dict(progress),
     }
-    buffer = io.BytesIO()  # not straight to the file: torch.save's errors do not say that the disk is full
-    torch.save(state, buffer)
-    write_atomically(path, lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
+    checkpoint.write_tensors(path, state)
 
 
 def load_state(path: Path, step: Step) -> dict:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from srvp_lite.data.digits import data_dir
-from srvp_lite.data.fetch import fetch, hash_of, is_zip
+from srvp_lite.data.fetch import fetch, is_zip
+from srvp_lite.files import sha256
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
@@ -87,7 +88,7 @@ class FVD:
                 raise ValueError(
                     f"{path} is no TorchScript file of I3D, or damaged; delete it and try again"
                 ) from error
-            self.sha256 = hash_of(path)
+            self.sha256 = sha256(path)
 
             def detector(videos):
                 return network(videos, rescale=True, resize=True, return_features=True)
