@@ -7,17 +7,16 @@ a dozen lines.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import struct
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+from srvp_lite.data.fetch import fetch
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -131,25 +130,9 @@ def download_mnist(root: str | Path | None = None) -> Path:
 
     Files already there are kept. Raises OSError, naming what each source answered, when none delivers.
     """
-    from srvp_lite.files import write_atomically
-
     folder = data_dir(root) / "MNIST" / "raw"
     for name, md5 in MNIST_MD5.items():
-        path = folder / f"{name}.gz"
-        if path.is_file() or (folder / name).is_file():
-            continue
-        answers = []
-        for mirror in MNIST_MIRRORS:
-            try:
-                with urllib.request.urlopen(mirror + path.name, timeout=60) as response:
-                    content = response.read()
-            except (urllib.error.URLError, TimeoutError, OSError) as error:
-                answers.append(f"{mirror}: {error}")
-                continue
-            if hashlib.md5(content).hexdigest() == md5:
-                write_atomically(path, lambda tmp, content=content: Path(tmp).write_bytes(content))
-                break
-            answers.append(f"{mirror}: the file it sent is not MNIST's (wrong MD5)")
-        else:
-            raise OSError(f"could not fetch {path.name}: {'; '.join(answers)}")
+        if not (folder / name).is_file():
+            sources = [f"{mirror}{name}.gz" for mirror in MNIST_MIRRORS]
+            fetch(sources, folder / f"{name}.gz", md5, "md5", progress=False)
     return folder
