@@ -421,14 +421,18 @@ def models(args: Models) -> None:
 def test_set(data: DataConfig | VideoConfig, n_clips: int, n_frames: int) -> torch.Tensor:
     """Test clips (n_clips, n_frames, C, H, W), bytes: the official ones at the paper's sizes, else clips made with a
     fixed seed from held-out digits. There may be fewer than asked for."""
+    from srvp_lite.config import paper_dataset
     from srvp_lite.data import moving_mnist
+    from srvp_lite.data.video import open_videos
     from srvp_lite.train import moving_digits, open_data
 
     if isinstance(data, VideoConfig):
         return open_data(data, "test").first_frames(slice(n_clips), n_frames)
-    paper = DataConfig(stochastic=data.stochastic, root=data.root)
-    if data == paper:
-        clips = moving_mnist.official_test_set(data.root, deterministic=not data.stochastic)
+    if (name := paper_dataset(data)) is not None:
+        try:  # made once and for all by `srvp-lite prepare mmnist`
+            return open_videos(name, "test", data.root).first_frames(slice(n_clips), n_frames)
+        except FileNotFoundError:
+            clips = moving_mnist.official_test_set(data.root, deterministic=not data.stochastic)
         if n_frames > clips.shape[1]:
             raise ValueError(f"the official test clips have {clips.shape[1]} frames, {n_frames} were asked for")
         return torch.as_tensor(clips[:n_clips, :n_frames, None])

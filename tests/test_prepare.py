@@ -1,5 +1,6 @@
 """Real data sets, on files of the real formats made here: archives, .avi, .mp4, TFRecords; whole and damaged."""
 
+import dataclasses
 import hashlib
 import http.server
 import io
@@ -15,8 +16,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from srvp_lite.cli import test_set as clips_for_tests
+from srvp_lite.config import PRESETS
 from srvp_lite.data import fetch, prepare
 from srvp_lite.data.decode import masked_crc32c, parse_example, read_tfrecords, read_video, square
 from srvp_lite.data.video import VideoStore
@@ -491,3 +495,9 @@ def test_moving_mnist_test_sets_become_stores(mnist_dir, tmp_path):
     store = VideoStore(tmp_path / "smmnist", "test")
     assert store.frames.shape == (5000 * 25, 64, 64, 1)
     assert hashlib.sha256(store.frames).hexdigest() == monkey["smmnist"]
+
+    # What `evaluate` then reads is the store, and the same clips as it would make itself.
+    data = PRESETS["smmnist"].data
+    prepared = clips_for_tests(dataclasses.replace(data, root=str(tmp_path)), 7, 20)
+    made = clips_for_tests(dataclasses.replace(data, root=str(mnist_dir)), 7, 20)
+    assert prepared.shape == (7, 20, 1, 64, 64) and torch.equal(prepared, made)
