@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from srvp_lite.config import DataConfig, Experiment
+from srvp_lite.config import DataConfig, Experiment, ModelConfig
 
 THEIRS = ("args", "helper", "train", "module", "data", "metrics")  # names of their modules at top level
 NOT_NEEDED = ("configargparse", "torchvision", "torchvision.datasets")
@@ -32,6 +32,8 @@ class Official:
             )
         self.modules = load(folder, "train", "module.srvp", "data.mmnist", "data.base", "metrics.ssim")
         m, t = experiment.model, experiment.train
+        if not (isinstance(m, ModelConfig) and m.is_whole):
+            raise ValueError("the official code knows only the full SRVP model: leave out --against for this one")
         self.model = self.modules["module.srvp"].StochasticLatentResidualVideoPredictor(
             m.nx, m.nc, m.nf, m.nhx, m.ny, m.nz, m.skip, m.nt_inf, m.nh_inf, m.nlayers_inf, m.nh_res, m.nlayers_res,
             m.network,

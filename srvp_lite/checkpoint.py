@@ -19,9 +19,10 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from srvp_lite.config import Experiment, ModelConfig
+from srvp_lite.config import Experiment, ModelConfig, model_config
 from srvp_lite.files import write_atomically
 from srvp_lite.model import SRVP
+from srvp_lite.models import build
 
 FORMAT = "srvp-lite 1"
 HEADER_KEY = "srvp_lite"
@@ -93,8 +94,7 @@ def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> SRVP:
     if path.is_dir():
         model = load_official(path)
     else:
-        config = ModelConfig(**read_header(path)["model"])
-        model = SRVP(config)
+        model = build(model_config(read_header(path)["model"]))
         weights = {name: t for file in parts_of(path) for name, t in safetensors.torch.load_file(file).items()}
         load_weights(model, weights, path)
     return model.to(device, memory_format=torch.channels_last).eval()  # convolutions run faster so, on a CPU too

@@ -12,6 +12,24 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 
+def check_whole_numbers(config, at_least_zero: tuple[str, ...] = ()) -> None:
+    """Raises ValueError for a field that should be a whole number of at least 1 (or 0) and is not."""
+    for f in dataclasses.fields(config):
+        least, value = 0 if f.name in at_least_zero else 1, getattr(config, f.name)
+        if f.type == "int" and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise ValueError(f"{f.name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_frames(nx: int, network: str) -> None:
+    """Raises ValueError unless there are such networks for frames of nx pixels."""
+    if network not in ("dcgan", "vgg"):
+        raise ValueError(f"network must be 'dcgan' or 'vgg', got {network!r}")
+    if nx < 16 or nx & (nx - 1):
+        raise ValueError(f"nx must be a power of two of at least 16, since frames are halved to 4x4, got {nx}")
+    if network == "vgg" and nx != 64:
+        raise ValueError(f"the VGG networks are made for 64x64 frames, got nx={nx}; use network='dcgan'")
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of the model. The defaults are those of Stochastic Moving MNIST."""
@@ -46,20 +64,35 @@ class ModelConfig:
     """Euler steps between two frames, in training and by default in prediction."""
     res_gain: float = 1.41
     """Gain of the orthogonal initialisation of f."""
+    transition: Literal["residual", "mlp", "gru"] = "residual"
+    """How y moves: by residual steps, as in the paper, or in one go by an MLP or a GRU cell (its ablations)."""
+    q_z: Literal["lstm", "window"] = "lstm"
+    """What q(z_t) sees: all frames up to t, through an LSTM, or frames t - 1 and t only (an ablation)."""
+    use_w: bool = True
+    """Whether there is a content variable w; without, y has to hold the content as well (an ablation)."""
 
     def __post_init__(self):
-        whole = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.type == "int"}
-        for name, value in whole.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if self.network not in ("dcgan", "vgg"):
-            raise ValueError(f"network must be 'dcgan' or 'vgg', got {self.network!r}")
-        if self.nx < 16 or self.nx & (self.nx - 1):
-            raise ValueError(f"nx must be a power of two of at least 16, since frames are halved to 4x4, got {self.nx}")
-        if self.network == "vgg" and self.nx != 64:
-            raise ValueError(f"the VGG networks are made for 64x64 frames, got nx={self.nx}; use network='dcgan'")
+        check_whole_numbers(self, at_least_zero=("nz",))  # nz = 0 is the model without noise
+        check_frames(self.nx, self.network)
+        for name, known in [("transition", ("residual", "mlp", "gru")), ("q_z", ("lstm", "window"))]:
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.transition != "residual" and self.steps_per_frame != 1:
+            raise ValueError(
+                f"an {self.transition} transition makes one step per frame, got steps_per_frame={self.steps_per_frame}"
+            )
         if not self.res_gain > 0:
             raise ValueError(f"res_gain must be positive, got {self.res_gain}")
+
+    @property
+    def frames_needed(self) -> int:
+        """Frames a clip must have at least."""
+        return self.nt_inf
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is SRVP itself, no part of it replaced or left out."""
+        return self.transition == "residual" and self.q_z == "lstm" and self.use_w and self.nz > 0
 
     @classmethod
     def paper(cls, dataset: str) -> ModelConfig:
@@ -83,6 +116,55 @@ PAPER_MODELS = {
     "bair": ModelConfig(**_video, nc=3, nt_inf=2, res_gain=1.41),
 }
 LITE_MODEL = ModelConfig(nx=32, nf=16, nhx=64, ny=16, nz=16, nh_inf=128, nh_res=256)
+
+
+@dataclass(frozen=True)
+class SVGConfig:
+    """Sizes of SVG, stochastic video generation with a learned prior (Denton & Fergus 2018), the autoregressive rival.
+    The defaults are those of its authors for Stochastic Moving MNIST."""
+
+    nx: int = 64
+    """Height and width of a frame, in pixels."""
+    nc: int = 1
+    """Channels of a frame: 1 for grey, 3 for colour."""
+    network: Literal["dcgan", "vgg"] = "dcgan"
+    """Family of the frame encoder and decoder."""
+    nf: int = 64
+    """Filters of the convolutions at full resolution; doubled at each halving."""
+    g_dim: int = 128
+    """Size of a frame's encoding, and of the decoder's input."""
+    z_dim: int = 10
+    """Size of the noise z."""
+    rnn_size: int = 256
+    """Width of the three LSTMs."""
+    predictor_layers: int = 2
+    """Layers of the LSTM that predicts the next encoding."""
+    posterior_layers: int = 1
+    """Layers of the LSTM behind q(z_t)."""
+    prior_layers: int = 1
+    """Layers of the LSTM behind p(z_t)."""
+    n_past: int = 5
+    """Conditioning frames. Later frames are decoded with the features of the last but one of them."""
+    last_frame_skip: bool = False
+    """Decode each frame with the features of the frame before it, predicted ones included."""
+    beta: float = 1e-4
+    """Weight of the KL terms against the mean squared error of a frame."""
+
+    def __post_init__(self):
+        check_whole_numbers(self)
+        check_frames(self.nx, self.network)
+        if self.n_past < 2:
+            raise ValueError(f"SVG needs two conditioning frames at least, got n_past={self.n_past}")
+        if not self.beta > 0:
+            raise ValueError(f"beta must be positive, got {self.beta}")
+
+    @property
+    def frames_needed(self) -> int:
+        """Frames a clip must have at least."""
+        return 2
+
+
+LITE_SVG = SVGConfig(nx=32, nf=16, g_dim=64, rnn_size=128)
 
 
 @dataclass(frozen=True)
@@ -203,6 +285,24 @@ class TrainConfig:
         return self.constant_steps + self.decay_steps
 
 
+@dataclass(frozen=True)
+class AblationConfig:
+    """What all runs of an ablation share."""
+
+    size: Literal["lite", "paper"] = "lite"
+    """Size of the models and their data."""
+    steps: int = 2000
+    """Training steps of each run: a quarter at the preset's learning rate, then a linear fall to zero."""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """What the networks compute in; "auto" as in `TrainConfig`."""
+    n_clips: int = 128
+    """Test clips."""
+    n_samples: int = 20
+    """Futures of each."""
+    n_predicted: int = 50
+    """Frames predicted; scores are over the first ones, as many as the preset's tests have, and drift over all."""
+
+
 def seconds(duration: str) -> float:
     """Seconds in a duration written like "25m", "1h30m", "90s" or "2d"."""
     units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -219,7 +319,7 @@ def seconds(duration: str) -> float:
 class Experiment:
     """One run: a model, its data, its training."""
 
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig | SVGConfig = field(default_factory=ModelConfig)
     data: DataConfig | VideoConfig = field(default_factory=DataConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
@@ -227,10 +327,13 @@ class Experiment:
         t, m = self.train, self.model
         if self.data.frame_size != m.nx:
             raise ValueError(f"the data make frames of {self.data.frame_size} pixels, the model takes {m.nx}")
-        if t.n_cond < m.nt_inf:
-            raise ValueError(f"the model looks at {m.nt_inf} frames (nt_inf), so n_cond={t.n_cond} are too few")
-        if t.n_frames < m.nt_inf:
-            raise ValueError(f"the model looks at {m.nt_inf} frames (nt_inf), so n_frames={t.n_frames} are too few")
+        for name in ("n_cond", "n_frames"):
+            if getattr(t, name) < m.frames_needed:
+                raise ValueError(
+                    f"the model looks at {m.frames_needed} frames, so {name}={getattr(t, name)} is too few"
+                )
+        if isinstance(m, SVGConfig) and m.n_past != t.n_cond:
+            raise ValueError(f"n_past={m.n_past} and n_cond={t.n_cond} both count conditioning frames: make them equal")
         if t.n_frames_test <= t.n_cond:
             raise ValueError(f"n_frames_test={t.n_frames_test} leaves nothing to predict after n_cond={t.n_cond}")
 
@@ -241,9 +344,14 @@ class Experiment:
     def from_dict(cls, d: dict) -> Experiment:
         data = VideoConfig if "dataset" in d["data"] else DataConfig
         try:
-            return cls(ModelConfig(**d["model"]), data(**d["data"]), TrainConfig(**d["train"]))
+            return cls(model_config(d["model"]), data(**d["data"]), TrainConfig(**d["train"]))
         except TypeError as error:
             raise ValueError(f"these settings are of another version of srvp-lite ({error})") from error
+
+
+def model_config(d: dict) -> ModelConfig | SVGConfig:
+    """A model's configuration from its fields; the two kinds share no names that could be mistaken."""
+    return SVGConfig(**d) if "rnn_size" in d else ModelConfig(**d)
 
 
 _lite_data = DataConfig(digits="sklearn", digit_size=12, frame_size=32, max_speed=2)
@@ -258,6 +366,7 @@ _video_train = dict(beta_z=1.0, batch_size=100, obs_std=0.2)
 PRESETS = {
     "lite": Experiment(LITE_MODEL, _lite_data, _lite_train),
     "lite-deterministic": Experiment(LITE_MODEL, dataclasses.replace(_lite_data, stochastic=False), _lite_train),
+    "svg-lite": Experiment(LITE_SVG, _lite_data, dataclasses.replace(_lite_train, lr=2e-3)),
     "smmnist": Experiment(),
     "mmnist": Experiment(
         data=DataConfig(stochastic=False),
@@ -290,6 +399,10 @@ PRESETS = {
             constant_steps=1_000_000,
             decay_steps=500_000,
         ),  # fmt: skip
+    ),
+    # SVG as its authors trained it: 300 times 600 batches of 100 clips, at a constant rate.
+    "svg-smmnist": Experiment(
+        SVGConfig(), train=TrainConfig(batch_size=100, lr=2e-3, constant_steps=180_000, decay_steps=0)
     ),
     # Not the paper's schedule: what of it can be had within a time budget, half of it spent on the fall to zero.
     "smmnist-speedrun": Experiment(
@@ -346,10 +459,12 @@ def paper_dataset(data: DataConfig | VideoConfig) -> str | None:
 PRESET_HELP = {
     "lite": "two digits on 32x32, new velocity at a wall; for a CPU",
     "lite-deterministic": "two digits on 32x32, reflected at a wall; for a CPU",
+    "svg-lite": "the rival SVG on the data of lite; for a CPU",
     "smmnist": "the paper's Stochastic Moving MNIST; needs a GPU and the MNIST files",
     "mmnist": "the paper's deterministic Moving MNIST; needs a GPU and the MNIST files",
     "kth": "the paper's KTH; needs a GPU and a store of its videos",
     "human36m": "the paper's Human3.6M; needs a GPU and a store of its videos",
     "bair": "the paper's BAIR robot pushing; needs a GPU and a store of its videos",
+    "svg-smmnist": "the rival SVG on Stochastic Moving MNIST; needs a GPU and the MNIST files",
     "smmnist-speedrun": "Stochastic Moving MNIST in 25 minutes of a large GPU; needs the MNIST files",
 }

@@ -15,9 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from srvp_lite.config import Experiment
-from srvp_lite.elbo import elbo
-from srvp_lite.model import SRVP
+from srvp_lite.config import Experiment, ModelConfig, SVGConfig
+from srvp_lite.models import build
 
 
 @dataclass
@@ -59,17 +58,30 @@ def step_work(experiment: Experiment, bf16: bool = False) -> Work:
     On the meta device the LSTM is spelled out as matrix products, so it is counted as well.
     """
     m, t = experiment.model, experiment.train
-    model = SRVP(m).to("meta")
+    model = build(m).to("meta")
     x = torch.empty(t.batch_size, t.n_frames, m.nc, m.nx, m.nx, device="meta")
     optimizer = torch.optim.Adam(model.parameters(), foreach=True)
     with Counter() as counter:
-        loss, _ = elbo(model(x), x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
+        loss, _ = model.loss(model(x), x, t)
         loss.backward()
         optimizer.step()
     work = counter.work
     if bf16:  # autocast does not exist on the meta device
         work = dataclasses.replace(work, least_bytes=work.least_bytes / 2, eager_bytes=work.eager_bytes / 2)
     return work
+
+
+@torch.no_grad()
+def frame_flop(config: ModelConfig | SVGConfig, n_cond: int) -> float:
+    """Counts the operations of one predicted frame of one future; those on the conditioning frames are left out."""
+    model = build(config).to("meta").eval()
+    x = torch.empty(1, n_cond, config.nc, config.nx, config.nx, device="meta")
+    counted = []
+    for n_frames in (1, 2):
+        with Counter() as counter:
+            model.predict(x, n_frames)
+        counted.append(counter.work.flop)
+    return counted[1] - counted[0]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -32,6 +33,12 @@ def write_atomically(path: str | Path, write: Callable[[str], None]) -> None:
     finally:
         if tmp is not None:
             Path(tmp).unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: dict) -> None:
+    """Writes plain values as JSON, whole or not at all."""
+    text = json.dumps(content, indent=1)
+    write_atomically(path, lambda tmp: Path(tmp).write_text(text))
 
 
 def sha256(path: str | Path) -> str:

@@ -6,6 +6,7 @@ Built in chapter 6. Nothing is computed here: each line calls the room where it 
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ import torch
 from torch import nn
 
 from srvp_lite import convnets
-from srvp_lite.config import ModelConfig
+from srvp_lite.config import ModelConfig, SVGConfig, TrainConfig
 from srvp_lite.content import Content, random_frames
 from srvp_lite.dynamics import Dynamics
+from srvp_lite.elbo import elbo
 from srvp_lite.gaussian import Gaussian
 from srvp_lite.inference import Inference
+from srvp_lite.variants import GRUDynamics, MLPDynamics, NoContent, WindowInference
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -59,12 +62,17 @@ class SRVP(nn.Module):
         super().__init__()
         c = self.config = config
         make = {"dcgan": convnets.dcgan, "vgg": convnets.vgg}[c.network]
-        self.encoder, self.decoder = make(c.nx, c.nc, c.nf, c.nhx, n_latent=c.nh_inf + c.ny, skip=c.skip)
+        nw = c.nh_inf if c.use_w else 0
+        self.encoder, self.decoder = make(c.nx, c.nc, c.nf, c.nhx, n_latent=nw + c.ny, skip=c.skip)
         convnets.init_convnet(self.encoder)
         convnets.init_convnet(self.decoder)
-        self.content = Content(c.nhx, c.nh_inf)
-        self.inference = Inference(c.nhx, c.ny, c.nz, c.nt_inf, c.nh_inf, c.nlayers_inf)
-        self.dynamics = Dynamics(c.ny, c.nz, c.nh_res, c.nlayers_res, c.res_gain)
+        inference = {"lstm": Inference, "window": WindowInference}[c.q_z]
+        dynamics = {"residual": Dynamics, "mlp": MLPDynamics, "gru": GRUDynamics}[c.transition]
+        self.content = Content(c.nhx, nw) if c.use_w else NoContent()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # what z is read by, where nz = 0
+            self.inference = inference(c.nhx, c.ny, c.nz, c.nt_inf, c.nh_inf, c.nlayers_inf)
+            self.dynamics = dynamics(c.ny, c.nz, c.nh_res, c.nlayers_res, c.res_gain)
 
     def forward(self, x: Float[Tensor, "b t c h w"], generator: torch.Generator | None = None) -> Output:
         """Reconstructs whole clips through the posterior: the pass that is trained.
@@ -81,6 +89,10 @@ class SRVP(nn.Module):
         p_z = self.dynamics.p_z(y[:, :-1])
         return Output(self.decode(w, y, skips), y, z, w, q_y, q_z, p_z, residuals)
 
+    def loss(self, out: Output, x: Float[Tensor, "b t c h w"], train: TrainConfig):
+        """The loss and its named terms, as `elbo` gives them, with the weights of a training configuration."""
+        return elbo(out, x, train.beta_y, train.beta_z, train.obs_std, train.residual_penalty)
+
     def encode(
         self, x: Float[Tensor, "b t c h w"], generator: torch.Generator | None = None
     ) -> tuple[Float[Tensor, "b t nhx"], list[Tensor] | None]:
@@ -89,7 +101,7 @@ class SRVP(nn.Module):
         Returns the encodings (B, T, nhx) and, for a model with skips, the features of one frame per clip, one
         tensor (B, c, h, w) for each stage, deepest first; None for a model without.
         """
-        self.check_clips(x)
+        check_clips(x, self.config, self.training)
         n_clips, n_frames = x.shape[:2]
         h, features = self.encoder(x.flatten(0, 1))
         h = h.unflatten(0, (n_clips, n_frames))
@@ -148,9 +160,7 @@ class SRVP(nn.Module):
         time i / frame_rate after the last conditioning frame. Raises ValueError on wrong clips or counts.
         """
         steps = self.prediction_steps(steps_per_frame, frame_rate)
-        for name, value in {"n_frames": n_frames, "n_samples": n_samples}.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_counts(n_frames=n_frames, n_samples=n_samples)
         with evaluation_mode(self):
             y, w, skips = self.condition(x_cond, n_samples, generator)
             y, _ = self.dynamics.generate(y, n_frames, steps, generator)
@@ -184,6 +194,11 @@ class SRVP(nn.Module):
         """How many Euler steps `predict` makes per frame interval: a multiple of `frame_rate`, or ValueError."""
         if frame_rate < 1:
             raise ValueError(f"frame_rate must be a whole number of at least 1, got {frame_rate}")
+        if self.config.transition != "residual" and (frame_rate > 1 or steps_per_frame not in (None, 1)):
+            raise ValueError(
+                f"this model's {self.config.transition} transition goes from frame to frame in one step; frame_rate "
+                "and steps_per_frame are for residual transitions"
+            )
         if steps_per_frame is None:
             return -(-self.config.steps_per_frame // frame_rate) * frame_rate
         if steps_per_frame < 1 or steps_per_frame % frame_rate:
@@ -192,36 +207,6 @@ class SRVP(nn.Module):
                 f"choose a multiple of frame_rate={frame_rate}, or leave it out"
             )
         return steps_per_frame
-
-    def check_clips(self, x: Tensor) -> None:
-        """Raises TypeError or ValueError, saying what was expected and how to get there, unless x are fit clips."""
-        c = self.config
-        expected = f"(B, T, {c.nc}, {c.nx}, {c.nx}) with T >= {c.nt_inf}"
-        if not isinstance(x, torch.Tensor):
-            raise TypeError(f"clips must be a torch tensor of shape {expected}, got {type(x).__name__}")
-        if not x.is_floating_point():
-            raise TypeError(f"clips must be floats in [0, 1], got {x.dtype}; for bytes use x.float() / 255")
-        if x.ndim != 5:
-            raise ValueError(
-                f"clips must have 5 dimensions, {expected}, got {tuple(x.shape)}; a single clip needs x[None]"
-            )
-        if x.shape[2] != c.nc:
-            raise ValueError(f"this model takes {c.nc} channel(s), {expected}, got {x.shape[2]} in {tuple(x.shape)}")
-        if x.shape[3:] != (c.nx, c.nx):
-            raise ValueError(f"this model takes frames of {c.nx}x{c.nx} pixels, {expected}, got {tuple(x.shape)}")
-        if x.shape[0] < 1:
-            raise ValueError(f"clips must be {expected}, got an empty batch {tuple(x.shape)}")
-        if x.shape[1] < c.nt_inf:
-            raise ValueError(
-                f"this model needs at least {c.nt_inf} frames to infer y_1 and w (nt_inf), got {x.shape[1]}"
-            )
-        # Reading values back stalls a GPU, so there the range is checked at prediction only.
-        if x.device.type == "cpu" or not self.training:
-            low, high = x.amin().item(), x.amax().item()
-            if not (low >= 0 and high <= 1):
-                raise ValueError(
-                    f"clips must lie in [0, 1], got values from {low:.4g} to {high:.4g}; divide bytes by 255"
-                )
 
 
 def repeat(gaussian: Gaussian, n: int) -> Gaussian:
@@ -242,3 +227,35 @@ def evaluation_mode(module: nn.Module):
         yield
     finally:
         module.train(was_training)
+
+
+def check_counts(**counts: int) -> None:
+    """Raises ValueError for a count below 1."""
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_clips(x: Tensor, config: ModelConfig | SVGConfig, training: bool) -> None:
+    """Raises TypeError or ValueError, saying what was expected and how to get there, unless x are fit clips."""
+    c, needed = config, config.frames_needed
+    expected = f"(B, T, {c.nc}, {c.nx}, {c.nx}) with T >= {needed}"
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"clips must be a torch tensor of shape {expected}, got {type(x).__name__}")
+    if not x.is_floating_point():
+        raise TypeError(f"clips must be floats in [0, 1], got {x.dtype}; for bytes use x.float() / 255")
+    if x.ndim != 5:
+        raise ValueError(f"clips must have 5 dimensions, {expected}, got {tuple(x.shape)}; a single clip needs x[None]")
+    if x.shape[2] != c.nc:
+        raise ValueError(f"this model takes {c.nc} channel(s), {expected}, got {x.shape[2]} in {tuple(x.shape)}")
+    if x.shape[3:] != (c.nx, c.nx):
+        raise ValueError(f"this model takes frames of {c.nx}x{c.nx} pixels, {expected}, got {tuple(x.shape)}")
+    if x.shape[0] < 1:
+        raise ValueError(f"clips must be {expected}, got an empty batch {tuple(x.shape)}")
+    if x.shape[1] < needed:
+        raise ValueError(f"this model needs at least {needed} frames to begin with, got {x.shape[1]}")
+    # Reading values back stalls a GPU, so there the range is checked at prediction only.
+    if x.device.type == "cpu" or not (training or x.device.type == "meta"):
+        low, high = x.amin().item(), x.amax().item()
+        if not (low >= 0 and high <= 1):
+            raise ValueError(f"clips must lie in [0, 1], got values from {low:.4g} to {high:.4g}; divide bytes by 255")

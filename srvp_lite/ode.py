@@ -143,6 +143,10 @@ def predict(
     """
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+    if model.config.transition != "residual":
+        raise ValueError(
+            f"this model moves its state by the {model.config.transition} transition, which is no differential equation"
+        )
     if steps_per_frame is None and method in FIXED:
         steps_per_frame = model.config.steps_per_frame
     with evaluation_mode(model):

@@ -51,9 +51,11 @@ def official_experiment(folder: str | Path, root: str | None = None) -> Experime
 def save_official(model: SRVP, folder: str | Path, experiment: Experiment) -> Path:
     """Writes the model as an experiment folder that the official scripts read: config.json and model.pt.
 
-    Raises ValueError for data that the official scripts do not know.
+    Raises ValueError for a model or data that the official scripts do not know.
     """
     folder, data, m, t = Path(folder), experiment.data, model.config, experiment.train
+    if not (isinstance(model, SRVP) and m.is_whole):
+        raise ValueError("the official release knows only the full SRVP model; use the layout 'srvp-lite'")
     options = {theirs: getattr(m, ours) for theirs, ours in OFFICIAL_OPTIONS.items()}
     options |= {theirs: getattr(t, ours) for theirs, ours in OFFICIAL_TRAINING.items()}
     if isinstance(data, DataConfig):

@@ -17,8 +17,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from srvp_lite.config import Experiment
 from srvp_lite.distributed import World
-from srvp_lite.elbo import elbo
 from srvp_lite.model import SRVP
+from srvp_lite.models import build
 
 
 class Step:
@@ -35,7 +35,7 @@ class Step:
             raise ValueError("cuda_graph records the step of one CUDA GPU; leave it out on a CPU and with torchrun")
         allow_fast_float32(device)
         torch.manual_seed(t.seed)
-        model = SRVP(experiment.model).to(device, memory_format=torch.channels_last)
+        model = build(experiment.model).to(device, memory_format=torch.channels_last)
         if self.world.size > 1 and device.type == "cuda":  # batch statistics over the whole batch, as on one GPU
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         self.model = model
@@ -77,7 +77,7 @@ class Step:
             with nullcontext() if last or self.world.size == 1 else self.wrapped.no_sync():
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                     out = self.wrapped(part, self.generator)
-                loss, terms = elbo(out, part, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
+                loss, terms = self.model.loss(out, part, t)
                 (loss / t.accumulate).backward()
             for name, values in terms.items():
                 means[name] = means.get(name, 0.0) + values.detach().mean() / t.accumulate
@@ -121,13 +121,14 @@ def runs_in_bf16(precision: str, device: torch.device) -> bool:
     return precision == "bf16"
 
 
-def compile_parts(model: SRVP) -> None:
+def compile_parts(model: nn.Module) -> None:
     """Compiles what is worth it: both convolutional networks, where batch norm and activation then take one pass over
     memory, and the loop over time, whose hundreds of small operations become a few. The sampling in between stays
     as it is, since the compiler knows no generators."""
     model.encoder.compile()
     model.decoder.compile()
-    model.dynamics.rollout = torch.compile(model.dynamics.rollout)
+    if isinstance(model, SRVP):
+        model.dynamics.rollout = torch.compile(model.dynamics.rollout)
 
 
 class Recorded:

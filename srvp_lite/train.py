@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 import srvp_lite
 from srvp_lite import checkpoint, count
-from srvp_lite.config import DataConfig, Experiment, VideoConfig
+from srvp_lite.config import DataConfig, Experiment, ModelConfig, SVGConfig, VideoConfig
 from srvp_lite.data.ahead import ahead
 from srvp_lite.data.moving_mnist import MovingMNIST
 from srvp_lite.data.video import VideoStore, open_videos
@@ -127,8 +127,8 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
                 if schedule.budget is not None and schedule.total is not None:
                     bar.total = math.ceil(schedule.total)
                 bar.set_postfix(
-                    loss=f"{line['loss']:.0f}", nll=f"{line['nll']:.0f}", kl_y=f"{line['kl_y']:.1f}",
-                    kl_z=f"{line['kl_z']:.1f}", frames_s=f"{rate * t.batch_size * t.n_frames:.0f}", refresh=False,
+                    {name: f"{line[name]:.4g}" for name in ("loss", "nll", "mse", "kl_y", "kl_z") if name in line},
+                    frames_s=f"{rate * t.batch_size * t.n_frames:.0f}", refresh=False,
                     **({"val": f"{progress['best']:.2f}dB"} if progress["best"] > -math.inf else {}),
                 )  # fmt: skip
                 last_report, sums = (done, now), {}
@@ -260,7 +260,7 @@ def describe(
     processes = f"{step.world.size} processes, each on " if step.world.size > 1 else ""
     lines = [
         f"Device     {processes}{device_name(device)}; networks in {'bf16' if step.bf16 else 'float32'}",
-        f"Model      {n_parameters:,} parameters, {m.network}, {m.nx}x{m.nx}, {m.steps_per_frame} Euler steps a frame",
+        f"Model      {describe_model(m)}, {n_parameters:,} parameters, {m.network}, {m.nx}x{m.nx}",
         f"Data       {describe_data(experiment.data)}",
         f"Protocol   {t.n_frames} frames a clip in training; {t.n_cond} given and {t.n_frames_test - t.n_cond} "
         f"predicted in validation, best of {t.val_samples} samples, {t.val_clips} clips",
@@ -273,6 +273,16 @@ def describe(
     if device.type == "cpu" and n_parameters > 5_000_000:
         lines.append("Warning    this model needs a GPU: on a CPU the run takes months. Try the preset 'lite'.")
     return "\n".join(lines)
+
+
+def describe_model(m: ModelConfig | SVGConfig) -> str:
+    if isinstance(m, SVGConfig):
+        return "SVG with a learned prior"
+    parts = [f"{m.steps_per_frame} Euler step{'s' * (m.steps_per_frame > 1)} a frame"]
+    if m.transition != "residual":
+        parts = [f"{m.transition.upper()} transition"]
+    parts += ["without z"] * (m.nz == 0) + ["without w"] * (not m.use_w) + ["without LSTM"] * (m.q_z != "lstm")
+    return f"SRVP, {', '.join(parts)}"
 
 
 def describe_data(data: DataConfig | VideoConfig) -> str:

@@ -195,7 +195,7 @@ def test_what_has_diverged_is_never_saved(tmp_path, monkeypatch):
     """Checkpoints fall between lines of the log here, and the loss breaks before the first."""
     out = tmp_path / "run"
     monkeypatch.setattr(
-        "srvp_lite.step.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
+        "srvp_lite.model.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
     )
     with pytest.raises(Diverged, match=r"became nan between steps 0 and 3\. A smaller"):
         train(small_experiment(checkpoint_interval=3), out, device="cpu")
@@ -253,7 +253,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_good_checkpoint
     config["experiment"]["train"]["constant_steps"] = 50
     (out / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr(
-        "srvp_lite.step.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
+        "srvp_lite.model.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
     )
     with pytest.raises(Diverged, match="became nan between steps 10 and 15.*older and good"):
         train(small_experiment(constant_steps=50, decay_steps=5), out, resume=True, device="cpu")

@@ -1,0 +1,1 @@
+"""The rivals of SRVP, in compact form."""

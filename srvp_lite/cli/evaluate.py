@@ -1,0 +1,141 @@
+"""`srvp-lite evaluate`: the scores of a model on test clips."""
+
+import dataclasses
+import io
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import tyro
+
+import srvp_lite
+from srvp_lite import checkpoint, files
+from srvp_lite.cli.shared import test_set, write_json
+
+
+@dataclass
+class Options:
+    """Score a model on the test clips of its data set, as the paper does, and compare with simple baselines.
+
+    Example: srvp-lite evaluate lite-stochastic --samples 100 --out results.json
+    Example: srvp-lite evaluate runs/smmnist --protocol paper --out results.json
+    """
+
+    model: tyro.conf.Positional[str]
+    """A run's folder, a .safetensors file, a shipped name, or a folder of the official release."""
+    protocol: Literal["paper"] | None = None
+    """"paper": the paper's frames, samples and clips for the model's data set, LPIPS and FVD included where it has
+    them; options below still count."""
+    samples: int | None = None
+    """Futures drawn per clip; the best one counts. 100 by default."""
+    clips: int | None = None
+    """Test clips; moving digits only have as many as you like, the official test set has 5,000. 500 by default."""
+    n_frames: int | None = None
+    """Frames of a clip, conditioning frames included; by default what the model was validated with."""
+    steps_per_frame: int | None = None
+    """Euler steps per frame interval; by default the model's own."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """What the networks compute in; bf16 is faster where the device knows it, and changes scores in the last digits."""
+    seed: int = 42
+    """Seed of the noise (the test clips have a seed of their own)."""
+    lpips: bool = False
+    """Also score LPIPS; needs AlexNet's weights, fetched at first use."""
+    fvd: bool = False
+    """Also score FVD; needs I3D's weights, fetched at first use or named by --fvd-weights."""
+    fvd_weights: Path | None = None
+    """I3D as a TorchScript file."""
+    only_pixels: bool = False
+    """Leave LPIPS and FVD out of the paper's protocol."""
+    root: str | None = None
+    """Folder of the data; by default what the model was trained with, or the environment variable SRVP_DATA_DIR."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda" or "cuda:1"."""
+    out: Path | None = None
+    """Also write the results there, as JSON with all that is needed to repeat them. Scores so far are kept beside it,
+    so that the command can be stopped and run again."""
+    pictures: Path | None = None
+    """Also write best, worst and random samples of the first clips into this folder, as pictures and arrays."""
+
+
+def run(args: Options) -> None:
+    from srvp_lite import evaluate as evaluation
+    from srvp_lite.config import PROTOCOLS, paper_dataset
+    from srvp_lite.provenance import commit, device_name, made_by
+    from srvp_lite.train import choose_device
+
+    device = choose_device(args.device)
+    model = checkpoint.load(args.model, device)
+    experiment = checkpoint.experiment(args.model)
+    data = experiment.data if args.root is None else dataclasses.replace(experiment.data, root=args.root)
+    n_cond, n_frames, samples, n_clips, extra = experiment.train.n_cond, experiment.train.n_frames_test, 100, 500, False
+    if args.protocol == "paper":
+        name = paper_dataset(data)
+        if name is None:
+            raise ValueError("the paper has no protocol for this model's data; leave out --protocol")
+        paper = PROTOCOLS[name]
+        n_cond, n_frames, samples, n_clips, extra = (
+            paper.n_cond, paper.n_frames, paper.n_samples, paper.n_clips, paper.perceptual,
+        )  # fmt: skip
+    n_frames, samples, n_clips = args.n_frames or n_frames, args.samples or samples, args.clips or n_clips
+    options = {"steps_per_frame": args.steps_per_frame, "bf16": args.precision == "bf16"}
+    for name, wanted, make in [("lpips", args.lpips, load_lpips), ("fvd", args.fvd, load_fvd)]:
+        if wanted or (extra and not args.only_pixels):
+            try:
+                options[name] = make(device, args)
+            except (ImportError, OSError, ValueError) as error:
+                print(f"{name.upper()} is left out: {error}")
+    clips = test_set(data, n_clips, n_frames)
+    print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {n_cond} frames given")
+    print(f"srvp-lite {srvp_lite.__version__}, commit {commit() or 'unknown'}")
+    start = time.perf_counter()
+    if args.out is not None:
+        options["partial"] = args.out.with_name(args.out.name + ".partial")
+    results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
+    made = {
+        **made_by(device, time.perf_counter() - start),
+        "model_sha256": files.sha256(checkpoint.find(args.model)),
+        "test_set_sha256": evaluation.digest([clips]),
+        "frame_size": model.config.nx,
+        "data": dataclasses.asdict(data),
+    }
+    print(evaluation.table(results))
+    print(f"model sha256 {made['model_sha256'][:16]}, test set sha256 {made['test_set_sha256'][:16]}, "
+          f"frames {model.config.nx}x{model.config.nx}")  # fmt: skip
+    if args.pictures is not None:
+        chosen = evaluation.best_worst_random(
+            model, clips, n_cond, samples, args.seed, steps_per_frame=args.steps_per_frame
+        )
+        save_pictures(args.pictures, chosen, n_cond)
+    if args.out is not None:
+        write_json(args.out, {"made": made, **results})
+        options["partial"].unlink(missing_ok=True)
+
+
+def load_lpips(device: torch.device, args: Options):
+    from srvp_lite.metrics.perceptual import LPIPS
+
+    return LPIPS(device)
+
+
+def load_fvd(device: torch.device, args: Options):
+    from srvp_lite.metrics.fvd import FVD
+
+    return FVD(device, args.fvd_weights)
+
+
+def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) -> None:
+    """One strip for each clip, a row for each kind of sample, and all of it as arrays."""
+    import numpy as np
+
+    from srvp_lite import plot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(len(chosen["truth"])):
+        rows = [clips[i].float() / 255 for clips in chosen.values()]
+        plot.save(rows, folder / f"clip{i}.png", n_cond=n_cond, labels=list(chosen), scale=1)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: clips.numpy() for name, clips in chosen.items()})
+    files.write_atomically(folder / "samples.npz", lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
+    print(f"Best, worst and random samples of {len(chosen['truth'])} clips written to {folder}")

@@ -1,0 +1,32 @@
+"""`srvp-lite table`: the paper's numbers, with yours below."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+
+@dataclass
+class Options:
+    """Print the paper's table of a data set, with results of yours below.
+
+    Example: srvp-lite table smmnist runs/smmnist/results.json --format latex
+    """
+
+    dataset: tyro.conf.Positional[Literal["smmnist", "mmnist", "kth", "human36m", "bair"]]
+    """The data set."""
+    results: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Results files, as `srvp-lite evaluate --protocol paper --out` writes them; the row takes the file's name, or its
+    folder's."""
+    format: Literal["markdown", "html", "latex"] = "markdown"
+    """How to write it."""
+
+
+def run(args: Options) -> None:
+    from srvp_lite.paper import comparison
+
+    names = [path.parent.name if path.stem == "results" else path.stem for path in args.results]
+    ours = {name: json.loads(path.read_text()) for name, path in zip(names, args.results)}
+    print(comparison(args.dataset, ours, args.format))
