@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +66,21 @@ def cost_of(chapter: str) -> str:
         for mode, run in measured.items()
     ]
     return "\n        ".join(said) if said else "not measured yet"
+
+
+def interact(show: Callable, **controls):
+    """`ipywidgets.interact` where somebody can move a slider: in Jupyter, on Colab, in VS Code. Nothing elsewhere, as
+    when the book is built: there a still sweep stands beside every live control."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    live = (
+        "google.colab" in sys.modules
+        or "JPY_SESSION_NAME" in os.environ
+        or (shell is not None and "__vsc_ipynb_file__" in shell.user_ns)
+    )
+    if live:
+        import ipywidgets
+
+        ipywidgets.interact(show, **controls)
 
 
 @dataclass(frozen=True)

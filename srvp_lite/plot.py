@@ -56,6 +56,53 @@ class Picture:
         return f"[picture: {self.alt}]"
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """Pictures of one thing at several values, one shown at a time, with a slider that needs nothing but a browser."""
+
+    pictures: tuple[Picture, ...]
+    values: tuple[str, ...]
+    name: str
+    caption: str = ""
+    start: int = 0
+
+    def _repr_html_(self) -> str:
+        # The slider hides all pictures but one. Where scripts are not run, the first one shown stays.
+        images = "".join(
+            f'<img src="data:{p.mime};base64,{base64.b64encode(p.data).decode()}" alt="{html.escape(p.alt)}" '
+            f'data-value="{html.escape(value)}" style="{f"width:{p.width}px;" if p.width else ""}max-width:100%;'
+            f'height:auto;background:{PAPER};border-radius:6px"{"" if i == self.start else " hidden"}>'
+            for i, (p, value) in enumerate(zip(self.pictures, self.values))
+        )
+        script = (
+            "const f=this.closest('figure');f.querySelectorAll('img').forEach((m,i)=>{m.hidden=i!=this.value;"
+            "if(i==this.value)f.querySelector('output').textContent=m.dataset.value})"
+        )
+        name = html.escape(self.name)
+        slider = (
+            f'<div><label>{name} <input type="range" min="0" max="{len(self.values) - 1}" value="{self.start}" '
+            f'step="1" aria-label="{name}" style="vertical-align:middle;width:min(16em,60%)" oninput="{script}">'
+            f"</label> <output>{html.escape(self.values[self.start])}</output></div>"
+        )
+        caption = f'<figcaption style="margin-top:.4em">{self.caption}</figcaption>' if self.caption else ""
+        return f'<figure class="srvp-figure srvp-sweep" style="margin:1em 0">{slider}{images}{caption}</figure>'
+
+    def __repr__(self) -> str:
+        return f"[pictures for {self.name} = {', '.join(self.values)}: {self.pictures[self.start].alt}]"
+
+
+def sweep(pictures: Sequence[Picture], values: Sequence, name: str, caption: str = "", start: int = 0) -> Sweep:
+    """A slider over pictures, for a notebook and for a static page alike: `values[i]` is what `pictures[i]` shows.
+
+    `name` is written before the slider; the pictures' own captions are not shown. `start` is the first position.
+    """
+    if not pictures or len(pictures) != len(values):
+        raise ValueError(f"a sweep needs a picture for each value, got {len(pictures)} and {len(values)}")
+    if not 0 <= start < len(values):
+        raise ValueError(f"start is a position among {len(values)}, counted from 0, got {start}")
+    return Sweep(tuple(pictures), tuple(str(v) for v in values), name, caption, start)
+
+
 def animation(
     clips: Sequence[Float[Tensor, "t c h w"]],
     alt: str,

@@ -99,3 +99,24 @@ def test_bad_input(clips, tmp_path):
     with pytest.raises(ValueError, match="frames of one size"):
         plot.save([clips[0], clips[1][..., :10]], tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_shows_one_picture_and_holds_all(clips):
+    pictures = [plot.strip(clips, alt=f"strip {i} < 3", scale=i + 1) for i in range(3)]
+    shown = plot.sweep(pictures, [0.5, "a & b", 2], "rate", "All at once.", start=1)._repr_html_()
+    images = re.findall(r"<img ([^>]*)>", shown)
+    assert len(images) == 3 and ["hidden" in image.split('"')[-1] for image in images] == [True, False, True]
+    for i, image in enumerate(images):
+        assert b64decode(re.search(r"base64,([^\"]+)", image)[1]) == pictures[i].data
+        assert f'alt="strip {i} &lt; 3"' in image
+    assert 'type="range" min="0" max="2" value="1"' in shown and "<output>a &amp; b</output>" in shown
+    assert "All at once." in shown
+
+
+@pytest.mark.bad_input
+def test_a_sweep_needs_a_picture_for_each_value(clips):
+    picture = plot.strip(clips, alt="strip")
+    with pytest.raises(ValueError, match="a picture for each value, got 1 and 2"):
+        plot.sweep([picture], [1, 2], "rate")
+    with pytest.raises(ValueError, match="position among 1"):
+        plot.sweep([picture], [1], "rate", start=1)
