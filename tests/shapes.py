@@ -25,14 +25,25 @@ from jaxtyping import install_import_hook
 typechecked = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
 
 
+# Where tyro is told defaults that are not of the field's type. The walk must not even enter the package of the command:
+# to walk through a package is to import it.
+UNCHECKED = ("srvp_lite.__main__", "srvp_lite.cli")
+
+
 def install() -> None:
     typing.TYPE_CHECKING = True
     with install_import_hook("srvp_lite", "shapes.typechecked"):
-        package = importlib.import_module("srvp_lite")
-        for module in pkgutil.walk_packages(package.__path__, "srvp_lite."):
-            if module.name not in (
-                "srvp_lite.__main__",
-                "srvp_lite.cli",
-            ):  # tyro's defaults are not of the field's type
-                importlib.import_module(module.name)
+        import_all("srvp_lite")
     typing.TYPE_CHECKING = False
+
+
+def import_all(name: str) -> None:
+    """A package, and all that is below it."""
+    package = importlib.import_module(name)
+    for module in pkgutil.iter_modules(package.__path__, f"{name}."):
+        if module.name in UNCHECKED:
+            continue
+        if module.ispkg:
+            import_all(module.name)
+        else:
+            importlib.import_module(module.name)
