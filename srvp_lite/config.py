@@ -330,7 +330,7 @@ class Experiment:
         for name in ("n_cond", "n_frames"):
             if getattr(t, name) < m.frames_needed:
                 raise ValueError(
-                    f"the model looks at {m.frames_needed} frames, so {name}={getattr(t, name)} is too few"
+                    f"the model looks at {m.frames_needed} frames, so {name}={getattr(t, name)} are too few"
                 )
         if isinstance(m, SVGConfig) and m.n_past != t.n_cond:
             raise ValueError(f"n_past={m.n_past} and n_cond={t.n_cond} both count conditioning frames: make them equal")
