@@ -1,9 +1,10 @@
-"""Swaps: identities with the model's own passes, drawn counterfactuals, a reader that never errs, and the real model."""
+"""Swaps: identities with the model's own passes, drawn counterfactuals, a reader that never errs, the real model."""
 
 import math
 
 import pytest
 import torch
+from explore_tools import awake, generator
 from sklearn.neighbors import KNeighborsClassifier
 
 import srvp_lite
@@ -17,15 +18,10 @@ from srvp_lite.train import moving_digits
 SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 @pytest.fixture(params=[dict(), dict(skip=True), dict(steps_per_frame=2)], ids=["plain", "skips", "two steps"])
 def model(request):
     """In training mode, so that the functions have to leave it by themselves."""
-    torch.manual_seed(0)
-    return SRVP(ModelConfig(**{**vars(SMALL), **request.param})).train()
+    return awake(**request.param)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ COMMANDS = (  # in the order of the help
     "evaluate",
     "ablate",
     "predict",
+    "explore",
     "table",
     "prepare",
     "export",
