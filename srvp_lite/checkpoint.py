@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from srvp_lite.config import Experiment, ModelConfig, model_config
 from srvp_lite.files import write_atomically
 from srvp_lite.model import SRVP
-from srvp_lite.models import build
+from srvp_lite.models import VideoModel, build
 
 FORMAT = "srvp-lite 1"
 HEADER_KEY = "srvp_lite"
@@ -32,7 +32,7 @@ class CheckpointError(ValueError):
     """A file that cannot be loaded as what it should be; the message says why and what to do."""
 
 
-def save(model: SRVP, path: str | Path, half: bool = False, max_bytes: int | None = None, **info) -> Path:
+def save(model: VideoModel, path: str | Path, half: bool = False, max_bytes: int | None = None, **info) -> Path:
     """Writes the model to `path` (.safetensors), with its configuration and any JSON-able `info`.
 
     `half` stores parameters in 16 bits (float16: 11 significant bits, where bfloat16 has 8), batch norms' statistics
@@ -82,7 +82,7 @@ def parts_of(path: Path) -> list[Path]:
     return files
 
 
-def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> SRVP:
+def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> VideoModel:
     """Loads a model, in evaluation mode, on `device`.
 
     `path_or_name` is a file written by `save`, a run's folder (its best checkpoint is taken) or an exported one, the
@@ -180,7 +180,7 @@ def read_header(path: str | Path) -> dict:
     return header
 
 
-def load_weights(model: SRVP, weights: dict[str, torch.Tensor], source: Path) -> None:
+def load_weights(model: VideoModel, weights: dict[str, torch.Tensor], source: Path) -> None:
     """Copies weights into the model after checking that names and shapes are the model's own."""
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     found = {name: tuple(t.shape) for name, t in weights.items()}

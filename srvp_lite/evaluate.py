@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from srvp_lite import checkpoint, metrics
 from srvp_lite.metrics.fvd import FVD, Moments, frechet_distance
-from srvp_lite.model import SRVP
+from srvp_lite.models import VideoModel
 from srvp_lite.step import seed_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Scores:
 
 @torch.no_grad()
 def score_samples(
-    model: SRVP,
+    model: VideoModel,
     clips: Shaped[Tensor, "n t c h w"],
     n_cond: int,
     n_samples: int = 100,
@@ -169,7 +169,7 @@ def restored(moments: dict) -> Moments:
 
 
 def evaluate(
-    model: SRVP,
+    model: VideoModel,
     clips: Shaped[Tensor, "n t c h w"],
     n_cond: int,
     n_samples: int = 100,
@@ -254,7 +254,7 @@ def mean_and_interval(values: Float[Tensor, n]) -> dict[str, float]:
 
 @torch.no_grad()
 def best_worst_random(
-    model: SRVP,
+    model: VideoModel,
     clips: Shaped[Tensor, "n t c h w"],
     n_cond: int,
     n_samples: int,

@@ -12,9 +12,10 @@ from srvp_lite.baselines.svg import SVG
 from srvp_lite.config import ModelConfig, SVGConfig
 from srvp_lite.model import SRVP
 
+VideoModel = SRVP | SVG
 MODELS: dict[type, type[nn.Module]] = {ModelConfig: SRVP, SVGConfig: SVG}
 
 
-def build(config: ModelConfig | SVGConfig) -> SRVP | SVG:
+def build(config: ModelConfig | SVGConfig) -> VideoModel:
     """A new model, with initial weights from torch's global generator."""
     return MODELS[type(config)](config)

@@ -28,7 +28,7 @@ from srvp_lite.data.moving_mnist import MovingMNIST
 from srvp_lite.data.video import VideoStore, open_videos
 from srvp_lite.distributed import World, join
 from srvp_lite.evaluate import score_samples
-from srvp_lite.model import SRVP
+from srvp_lite.models import VideoModel
 from srvp_lite.provenance import commit, device_name, made_by
 from srvp_lite.run_folder import Log, load_state, open_folder, save_state
 from srvp_lite.schedule import Schedule
@@ -184,7 +184,7 @@ def moving_digits(data: DataConfig, split: str, device: str | torch.device = "cp
     return MovingMNIST(split=split, **dataclasses.asdict(data)).to(device)
 
 
-def validate(model: SRVP, clips: torch.Tensor, experiment: Experiment, world: World) -> float:
+def validate(model: VideoModel, clips: torch.Tensor, experiment: Experiment, world: World) -> float:
     """Mean over the validation clips of the best PSNR among a few samples, in dB: what picks the best checkpoint.
 
     Each process scores its share of the clips with the bare model: through the wrapper of many processes, a forward
@@ -203,7 +203,7 @@ def validate(model: SRVP, clips: torch.Tensor, experiment: Experiment, world: Wo
     return (total[0] / total[1]).item()
 
 
-def save_model(model: SRVP, path: Path, experiment: Experiment, step: int, val_psnr: float, made: dict) -> None:
+def save_model(model: VideoModel, path: Path, experiment: Experiment, step: int, val_psnr: float, made: dict) -> None:
     val_psnr = val_psnr if math.isfinite(val_psnr) else None  # stopped before the first validation
     checkpoint.save(model, path, experiment=experiment.to_dict(), step=step, val_psnr=val_psnr, made=made)
 
