@@ -12,3 +12,4 @@ from srvp_lite.checks.chapter_05 import *
 from srvp_lite.checks.chapter_06 import *
 from srvp_lite.checks.chapter_07 import *
 from srvp_lite.checks.chapter_08 import *
+from srvp_lite.checks.chapter_09 import *
