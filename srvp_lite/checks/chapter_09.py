@@ -28,11 +28,20 @@ def read_out_score(answer: Callable) -> None:
     correlation = torch.stack([torch.corrcoef(torch.stack([read[:, i], truth[:, i]]))[0, 1] ** 2 for i in range(3)])
     guess = read - read.mean(0)
     known = [
-        (pooled, "You added up all columns first, so the column with the largest unit decides. Score each, then average."),
+        (
+            pooled,
+            "You added up all columns first, so the column with the largest unit decides. Score each, then average.",
+        ),
         (correlation.mean(), "This is the squared correlation: it forgives a read-out that is always off by the same."),
         ((1 - rest.sum(0) / truth.square().sum(0)).mean(), "The truth is compared with 0; compare it with its mean."),
-        ((rest.sum(0) / centred.square().sum(0)).mean(), "This is the share that is left unexplained; 1 minus it is R²."),
-        ((1 - rest.sum(0) / guess.square().sum(0)).mean(), "You divide by the variance of what was read; divide by the truth's."),
+        (
+            (rest.sum(0) / centred.square().sum(0)).mean(),
+            "This is the share that is left unexplained; 1 minus it is R².",
+        ),
+        (
+            (1 - rest.sum(0) / guess.square().sum(0)).mean(),
+            "You divide by the variance of what was read; divide by the truth's.",
+        ),
         (
             1 - rest.sum() / (truth - truth.mean()).square().sum(),
             "One mean over all columns makes the spread look large. Each column has its own mean.",
@@ -52,7 +61,8 @@ def order_of_a_swap(answer: Callable) -> None:
     drawn = torch.rand(2, 6, 4, 5, 5, generator=g)
     choice = torch.tensor([0, 1, 1, 0, 1, 0])
     frames = drawn[choice, torch.arange(6)] + 0.3 * torch.randn(6, 4, 5, 5, generator=g)
-    frames[:, 0] = drawn[1 - choice, torch.arange(6), 0]  # in the first frame the other order fits
+    some = torch.arange(4)
+    frames[some, 0] = drawn[1 - choice[some], some, 0]  # in some first frames the other order fits
     got = as_tensor(answer(frames, drawn), "the orders")
     errors = (frames - drawn).square().mean(dim=(-2, -1))  # (K, B, T)
     if got.shape == (6, 4):
@@ -85,8 +95,14 @@ def area_under_curve(answer: Callable) -> None:
         (higher, "Ties are counted as lost. A tie says nothing either way: it counts half."),
         (higher + tied, "Ties are counted as won. A tie says nothing either way: it counts half."),
         (1 - higher - tied / 2, "This is the probability that the positive scores lower. Turn it round."),
-        ((higher + tied / 2) * a.numel() * b.numel(), "This is the number of pairs won; divide by the number of pairs."),
-        (((scores > scores.median()) == positive).double().mean(), "This is the accuracy at one threshold; compare all pairs."),
+        (
+            (higher + tied / 2) * a.numel() * b.numel(),
+            "This is the number of pairs won; divide by the number of pairs.",
+        ),
+        (
+            ((scores > scores.median()) == positive).double().mean(),
+            "This is the accuracy at one threshold; compare all pairs.",
+        ),
         (
             (scores[:, None] > scores[None]).double().mean() + (scores[:, None] == scores[None]).double().mean() / 2,
             "You compare all steps with all steps. Only pairs of a positive with a negative count.",

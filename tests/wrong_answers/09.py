@@ -6,14 +6,24 @@ AUC = "def auc(scores, positive):\n    a, b = scores[positive][:, None], scores[
 
 WRONG = {
     "9.1": [
-        (R2 + "return 1 - (read - truth).square().sum(0) / (truth - truth.mean(0)).square().sum(0)", "one number a column"),
-        (R2 + "return (1 - (read - truth).square().sum() / (truth - truth.mean(0)).square().sum()).item()", "largest unit"),
-        (R2 + "return ((read - truth).square().sum(0) / (truth - truth.mean(0)).square().sum(0)).mean()", "left unexplained"),
+        (
+            R2 + "return 1 - (read - truth).square().sum(0) / (truth - truth.mean(0)).square().sum(0)",
+            "one number a column",
+        ),
+        (
+            R2 + "return (1 - (read - truth).square().sum() / (truth - truth.mean(0)).square().sum()).item()",
+            "largest unit",
+        ),
+        (
+            R2 + "return ((read - truth).square().sum(0) / (truth - truth.mean(0)).square().sum(0)).mean()",
+            "left unexplained",
+        ),
         (R2 + "return (1 - (read - truth).square().sum(0) / truth.square().sum(0)).mean()", "compared with 0"),
         (R2 + "return 1 - (read - truth).square().sum() / (truth - truth.mean()).square().sum()", "its own mean"),
         (R2 + "return (1 - (read - truth).square().mean(0) / read.var(0, correction=0)).mean()", "what was read"),
         (
-            R2 + "return torch.stack([torch.corrcoef(torch.stack([r, t]))[0, 1] ** 2 for r, t in zip(read.T, truth.T)]).mean()",
+            R2
+            + "return torch.stack([torch.corrcoef(torch.stack([r, t]))[0, 1] ** 2 for r, t in zip(read.T, truth.T)]).mean()",
             "squared correlation",
         ),
         (R2 + "return (read - truth).square()", "shape (50, 3)"),
@@ -30,7 +40,10 @@ WRONG = {
         (AUC + "return (a >= b).float().mean()", "counted as won"),
         (AUC + "return (a < b).double().mean() + (a == b).double().mean() / 2", "Turn it round"),
         (AUC + "return (a > b).double().sum() + (a == b).double().sum() / 2", "number of pairs won"),
-        ("def auc(scores, positive): return ((scores > scores.median()) == positive).double().mean()", "accuracy at one threshold"),
+        (
+            "def auc(scores, positive): return ((scores > scores.median()) == positive).double().mean()",
+            "accuracy at one threshold",
+        ),
         (
             "def auc(scores, positive):\n    a, b = scores[:, None], scores[None]\n"
             "    return (a > b).double().mean() + (a == b).double().mean() / 2",
