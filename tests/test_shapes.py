@@ -9,7 +9,8 @@ import pytest
 
 MODULES = ["test_gaussian", "test_elbo", "test_model", "test_parity", "test_moving_mnist", "test_metrics", "test_plot",
            "test_evaluate", "test_ode", "test_video", "test_svg", "test_variants", "test_explore_content",
-           "test_explore_frame_rate", "test_explore_latents", "test_explore_readout", "test_explore_uncertainty"]  # fmt: skip
+           "test_explore_frame_rate", "test_explore_latents", "test_explore_readout",
+           "test_explore_uncertainty"]  # fmt: skip
 
 
 @pytest.mark.skipif("SRVP_CHECK_SHAPES" in os.environ, reason="this is the checked run")
