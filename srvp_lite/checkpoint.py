@@ -83,7 +83,7 @@ def parts_of(path: Path) -> list[Path]:
 
 
 def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> VideoModel:
-    """Loads a model, in evaluation mode, on `device`.
+    """Loads a model, an SRVP or a rival, in evaluation mode, on `device`.
 
     `path_or_name` is a file written by `save`, a run's folder (its best checkpoint is taken) or an exported one, the
     name of a model shipped with the package ("lite-stochastic", "lite-deterministic"), or an experiment folder of the

@@ -303,6 +303,26 @@ def test_page_fits_its_window(view, page, width):
     assert seen.overflow <= 0
 
 
+SWEPT = [entry for entry in CHAPTERS if "srvp-sweep" in source(entry).read_text()]
+
+
+@needs_pages
+@pytest.mark.parametrize("entry", SWEPT)
+def test_sliders_move_on_the_still_page(browser, entry):
+    with browser.new_context(viewport={"width": 400, "height": 900}) as context:
+        tab = context.new_page()
+        tab.goto((HTML / built(entry)).as_uri(), wait_until="load", timeout=PATIENCE)
+        sweeps = tab.locator("figure.srvp-sweep")
+        assert sweeps.count() >= 1
+        for sweep in sweeps.all():
+            slider, images = sweep.locator("input[type=range]"), sweep.locator("img")
+            for position in (images.count() - 1, 0):
+                slider.fill(str(position))
+                shown = [image.get_attribute("data-value") for image in images.all() if image.is_visible()]
+                assert shown == [images.nth(position).get_attribute("data-value")]
+                assert sweep.locator("output").inner_text() == shown[0]
+
+
 @needs_pages
 def test_search_finds_a_word_offline(browser):
     with browser.new_context() as context:
