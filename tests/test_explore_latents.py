@@ -12,9 +12,9 @@ from srvp_lite import explore
 from srvp_lite.explore.content import decode
 
 
-@pytest.fixture(scope="module")
-def model():
-    return awake()
+@pytest.fixture(scope="module", params=[dict(), dict(skip=True)], ids=["plain", "skips"])
+def model(request):
+    return awake(**request.param)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,9 @@ def test_motion_goes_from_one_reconstruction_to_the_other_on_one_content(model, 
     a, b = clips
     frames = explore.interpolate_motion(model, a, b, 3, generator())
     y_a, y_b = explore.motion_of(model, torch.cat([a, b]), generator=generator()).chunk(2)
-    w, _ = explore.content_of(model, a)
+    w, skips = explore.content_of(model, a)
     for got, y in zip(frames, (y_a, (y_a + y_b) / 2, y_b)):
-        torch.testing.assert_close(got, decode(model, w, y), atol=1e-5, rtol=0)
+        torch.testing.assert_close(got, decode(model, w, y, skips), atol=1e-5, rtol=0)
 
 
 def test_a_walk_passes_through_the_state_itself(model, clips):
@@ -55,13 +55,16 @@ def test_a_walk_passes_through_the_state_itself(model, clips):
     mean, std = y[..., 1].mean(), y[..., 1].std(correction=0)
     here = ((y[0, 2, 1] - mean) / std).item()
     frames = explore.walk(model, a, 1, [here, here + 1], t=2, generator=generator())
-    w, _ = explore.content_of(model, a)
-    torch.testing.assert_close(frames[0, 0], decode(model, w, y)[0, 2], atol=1e-5, rtol=0)
+    w, skips = explore.content_of(model, a)
+    torch.testing.assert_close(frames[0, 0], decode(model, w, y, skips)[0, 2], atol=1e-5, rtol=0)
     assert (frames[0, 0] - frames[1, 0]).abs().max() > 1e-4
-    scaled = explore.walk(model, a, 1, [0.0], t=2, reference=y * 0 + 7, generator=generator())
+    at_zero = explore.walk(model, a, 1, [0.0], t=2, generator=generator())
     moved = y[:, 2:3].clone()
+    moved[..., 1] = mean
+    torch.testing.assert_close(at_zero[0], decode(model, w, moved, skips)[:, 0], atol=1e-5, rtol=0)
+    scaled = explore.walk(model, a, 1, [0.0], t=2, reference=y * 0 + 7, generator=generator())
     moved[..., 1] = 7
-    torch.testing.assert_close(scaled[0], decode(model, w, moved)[:, 0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(scaled[0], decode(model, w, moved, skips)[:, 0], atol=1e-5, rtol=0)
 
 
 def test_a_coordinate_that_the_decoder_ignores_does_nothing(clips):

@@ -54,6 +54,16 @@ def test_identity_is_read_where_it_is_and_nowhere_else():
     assert unknown["constant"] == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore:Label not 9 is present")
+def test_a_digit_that_the_fit_never_shows_is_never_the_answer():
+    """Its regression is a constant, which must not win against nine doubtful ones."""
+    labels = torch.randint(9, (600, 2), generator=generator(3))
+    shown = torch.nn.functional.one_hot(labels, 10).sum(1)
+    X = shown + 1.5 * torch.randn(600, 10, generator=generator(4))
+    nine = torch.full((200, 2), 9)
+    assert explore.read_identity(X[:400], labels[:400], X[400:], nine)["right"]["value"] == 0
+
+
 def test_intervals_cover_the_truth_as_often_as_they_say():
     covered = 0
     for seed in range(60):
@@ -83,5 +93,8 @@ def test_wrong_rows_are_named():
         explore.fit_readout(torch.randn(4, 2), torch.randn(5, 1))
     with pytest.raises(ValueError, match="must not be negative, got -1"):
         explore.fit_readout(torch.randn(4, 2), torch.randn(4, 1), -1.0)
+    with pytest.raises(ValueError, match=r"X_new \(3, 2\), labels_new \(4, 2\)"):
+        labels = torch.zeros(4, 2, dtype=torch.long)
+        explore.read_identity(torch.randn(4, 2), labels, torch.randn(3, 2), labels)
     with pytest.raises(ValueError, match="as many clips each"):
         explore.bootstrap(lambda a, b: 0.0, torch.zeros(3), torch.zeros(4))
