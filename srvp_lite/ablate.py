@@ -1,7 +1,8 @@
 """What each part is worth: the model without it, and a rival, trained and scored alike (paper, section 4.1).
 
 Read in chapter 9. Every run is a process of its own with a folder of its own, so several go at once and all can be
-stopped and gone on with. Variants differ in their model's configuration only: same data, batches, steps, schedule.
+stopped and gone on with. The variants of SRVP differ in their model's configuration only: same data, batches, steps,
+schedule. SVG has its own loss and learning rate.
 """
 
 from __future__ import annotations
