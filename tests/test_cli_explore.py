@@ -80,6 +80,12 @@ def test_interpolate(tiny, capsys, what):
     assert Image.open("i.png").height > 4 * 32 * 4
 
 
+def test_too_few_frames_for_roughness_are_valid_json(tiny, capsys, tmp_path):
+    assert "too few" in explored(capsys, "rates", tiny, "--rates", 1, "--n-frames", 2, "--json", "r.json")
+    found = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
+    assert found["rates"]["1.0"] == {"frames": 2, "roughness": None}
+
+
 def test_walk(tiny, capsys, tmp_path):
     said = explored(capsys, "walk", tiny, "--n-clips", 5, "--json", "w.json", "--out", "w.png")
     found = json.loads((tmp_path / "w.json").read_text())
@@ -110,6 +116,11 @@ def test_what_cannot_be_explored_is_said(tiny, tmp_path):
     for arguments, words in [
         (("swap", "no-w.safetensors"), "no content to swap"),
         (("rates", "svg.safetensors"), "a rival without y and w"),
+        (("interpolate", "no-w.safetensors"), "no content to swap"),
+        (("rates", tiny, "--out", "r.bmp"), "pictures end in"),
+        (("swap", tiny, "--clip", "-3"), "number -3 was asked for"),
+        (("swap", tiny, "--contents", "0"), "a content and a motion at least, got 0 and 4"),
+        (("uncertainty", tiny, "--samples", "3"), "4 of them at least"),
         (("rates", tiny, "--clip", "100"), "there are 100 test clips, counted from 0, number 100"),
         (("interpolate", tiny, "--between", "0", "-1"), "number -1 was asked for"),
         (("walk", tiny, "--dimension", "4"), "dimension must be from 0 to 3"),

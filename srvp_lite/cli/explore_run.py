@@ -8,7 +8,7 @@ import torch
 
 from srvp_lite import checkpoint, explore, files, metrics, plot
 from srvp_lite.cli.shared import test_set, write_json
-from srvp_lite.config import DataConfig, Experiment
+from srvp_lite.config import DataConfig, Experiment, paper_dataset
 from srvp_lite.data.moving_mnist import Clips
 from srvp_lite.model import SRVP
 from srvp_lite.provenance import made_by
@@ -29,9 +29,9 @@ class Loaded:
         return test_set(self.experiment.data, n, n_frames).to(self.device).float() / 255
 
     def truth(self, n: int, n_frames: int) -> Clips | None:
-        """The same clips with the truth behind them; None for videos, which have none."""
+        """The same clips with the truth behind them; None for videos and for the official test set, which have none."""
         data = self.experiment.data
-        if not isinstance(data, DataConfig) or data.digits != "sklearn":
+        if not isinstance(data, DataConfig) or paper_dataset(data) is not None:
             return None
         generator = torch.Generator(self.device).manual_seed(42)
         return moving_digits(data, "test", self.device).sample_with_truth(n, n_frames, generator)
@@ -42,7 +42,10 @@ def run(name: str, args) -> None:
     device = choose_device(common.device)
     model = checkpoint.load(common.model, device)
     if not isinstance(model, SRVP):
-        raise ValueError(f"{common.model} is no SRVP but a rival without y and w, so there is nothing to explore in it")
+        raise ValueError(f"{common.model} is a rival without y and w: what is explored here needs an SRVP model")
+    out = getattr(common, "out", None)
+    if out is not None and out.suffix.lower() not in (known := plot.ANIMATED + plot.STILL + plot.VIDEO):
+        raise ValueError(f"pictures end in {', '.join(known)}; {str(out)!r} does not")  # before the work, not after
     experiment = checkpoint.experiment(common.model)
     if common.root is not None:
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, root=common.root))
@@ -84,13 +87,14 @@ def rates(loaded: Loaded, args) -> dict:
     numbers = {}
     for rate in args.rates:
         frames = shown[rate][0]
-        rough = explore.roughness(frames).item() if frames.shape[1] > 2 else float("nan")
+        rough = explore.roughness(frames).item() if frames.shape[1] > 2 else None
         numbers[str(rate)] = {"frames": frames.shape[1], "roughness": rough}
     # The same futures by the model's own steps: what a finer method changes.
     own = loaded.model.predict(x, n, generator=torch.Generator(loaded.device).manual_seed(args.common.seed))
     agreement = metrics.psnr(shown[1], own)[0, 0].tolist()
     print_table(("frames per interval", "frames", "roughness"),
-                [(k, str(v["frames"]), v["roughness"]) for k, v in numbers.items()])  # fmt: skip
+                [(k, str(v["frames"]), "too few" if v["roughness"] is None else v["roughness"])
+                 for k, v in numbers.items()])  # fmt: skip
     print(f"{args.method} against the model's own steps, at the frames of the data: {agreement[0]:.1f} dB at first, "
           f"{agreement[-1]:.1f} dB at last")  # fmt: skip
     # Every frame stays as long as its rate says, so that all rows take the same time.
@@ -102,11 +106,18 @@ def rates(loaded: Loaded, args) -> dict:
     return {"method": args.method, "steps_per_frame": args.steps_per_frame, "rates": numbers, "agreement": agreement}
 
 
-def swap(loaded: Loaded, args) -> dict:
+def needs_content(loaded: Loaded) -> None:
     if not loaded.model.config.use_w:
         raise ValueError("this model was made without w, so it has no content to swap; take one with use_w")
+
+
+def swap(loaded: Loaded, args) -> dict:
+    needs_content(loaded)
+    if args.contents < 1 or args.motions < 1:
+        raise ValueError(f"a grid needs a content and a motion at least, got {args.contents} and {args.motions}")
     clips = loaded.clips(args.common.n_clips)
-    pick(clips, args.clip + args.contents + args.motions - 1)
+    for number in (args.clip, args.clip + args.contents + args.motions - 1):
+        pick(clips, number)
     contents, motions = clips[args.clip :][: args.contents + args.motions].split([args.contents, args.motions])
     if args.common.out is not None:
         generator = torch.Generator(loaded.device).manual_seed(args.common.seed)
@@ -115,8 +126,8 @@ def swap(loaded: Loaded, args) -> dict:
         rows = [top, *(torch.cat([m[None], row]) for m, row in zip(motions, grid))]
         # A row of clips side by side is one wide clip.
         draw(args, [torch.cat([torch.cat(list(row), dim=-1) for row in rows], dim=-2)], [])
-    if loaded.truth(1, 2) is None:
-        print("What a perfect swap would show is known of scikit-learn's moving digits only: no score for these data.")
+    if not isinstance(loaded.experiment.data, DataConfig):
+        print("What a perfect swap would show is known of moving digits only: no score for videos.")
         return {}
     data = {split: moving_digits(loaded.experiment.data, split, loaded.device) for split in ("train", "test")}
     classifier = explore.digit_classifier(data["train"])
@@ -132,6 +143,8 @@ def swap(loaded: Loaded, args) -> dict:
 
 
 def interpolate(loaded: Loaded, args) -> dict:
+    if args.what == "content":
+        needs_content(loaded)
     clips = loaded.clips(args.common.n_clips)
     a, b = (pick(clips, number) for number in args.between)
     between = {"content": explore.interpolate_content, "motion": explore.interpolate_motion}[args.what]
@@ -178,6 +191,8 @@ def readouts(loaded: Loaded, args) -> dict:
 
 
 def uncertainty(loaded: Loaded, args) -> dict:
+    if args.samples < 4:
+        raise ValueError(f"to judge the spread of samples takes 4 of them at least, got --samples {args.samples}")
     t = loaded.experiment.train
     n = args.n_frames or t.n_frames_test - t.n_cond
     clips = loaded.clips(args.common.n_clips, t.n_cond + n)
