@@ -20,7 +20,7 @@ import torch
 
 from srvp_lite import checkpoint, count, metrics
 from srvp_lite.config import PRESETS, AblationConfig, Experiment, SVGConfig
-from srvp_lite.evaluate import as_floats, score_samples
+from srvp_lite.evaluate import as_floats, calibration, score_samples
 from srvp_lite.files import write_json
 from srvp_lite.models import build
 from srvp_lite.provenance import made_by
@@ -171,8 +171,8 @@ def score(model, experiment: Experiment, settings: AblationConfig, device: torch
             "expected": values[:, :, :near].mean().item(),
             "per_frame": values.mean(dim=(0, 1)).tolist(),
         }
-    spread = scores.spread * (1 + 1 / settings.n_samples)
-    result["spread"], result["error"] = spread.mean(0).sqrt().tolist(), scores.error.mean(0).sqrt().tolist()
+    found = calibration(scores, settings.n_samples)
+    result["spread"], result["error"] = found["spread"], found["error"]
     some = as_floats(clips[:, : t.n_cond + near])
     result["other_steps" if not isinstance(model.config, SVGConfig) else "batch_norm"] = other_ways(
         model, some, t.n_cond

@@ -210,14 +210,7 @@ def evaluate(
         draws = torch.tensor(scores.fvd, dtype=torch.float64)
         results["fvd"] = {"draws": scores.fvd, "mean": draws.mean().item(), "std": draws.std(correction=0).item()}
     if n_samples > 1:
-        # The mean of S samples is itself a little off: a calibrated truth is (1 + 1/S) variances away from it.
-        spread = (scores.spread.mean(dim=0) * (1 + 1 / n_samples)).sqrt()
-        error = scores.error.mean(dim=0).sqrt()
-        results["calibration"] = {
-            "spread": spread.tolist(),
-            "error": error.tolist(),
-            "ratio": (spread.square().mean() / error.square().mean()).sqrt().item(),
-        }
+        results["calibration"] = calibration(scores, n_samples)
     return {
         "protocol": {
             "n_clips": len(clips),
@@ -239,6 +232,15 @@ def evaluate(
         },
         **results,
     }
+
+
+def calibration(scores: Scores, n_samples: int) -> dict[str, list[float] | float]:
+    """Spread of the samples and error of their mean, frame by frame, and the ratio of the two over all frames."""
+    # The mean of S samples is itself a little off: a calibrated truth is (1 + 1/S) variances away from it.
+    spread = (scores.spread.mean(dim=0) * (1 + 1 / n_samples)).sqrt()
+    error = scores.error.mean(dim=0).sqrt()
+    ratio = (spread.square().mean() / error.square().mean()).sqrt().item()
+    return {"spread": spread.tolist(), "error": error.tolist(), "ratio": ratio}
 
 
 def pick_best(name: str, per_clip: Float[Tensor, "s n"]) -> Shaped[Tensor, n]:

@@ -6,17 +6,24 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from srvp_lite import checkpoint, metrics
-from srvp_lite.ablate import VARIANTS, ablate, band, experiment_of, folder_of, frame_costs, rows, table
+from srvp_lite.ablate import DATA, VARIANTS, ablate, band, experiment_of, folder_of, frame_costs, rows, table
+from srvp_lite.cli.ablate import Options
 from srvp_lite.config import AblationConfig, ModelConfig, SVGConfig
 from srvp_lite.count import frame_flop
 from srvp_lite.data.moving_mnist import MovingMNIST
 
 FEW = AblationConfig(steps=4, n_clips=3, n_samples=2, n_predicted=16)
+
+
+def test_the_command_asks_for_all_variants():
+    options = Options(out=Path("runs"))
+    assert options.variants == tuple(VARIANTS) and options.data == DATA
 
 
 def test_variants_differ_in_their_model_and_nothing_else():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from srvp_lite import checkpoint, explore, files, metrics, plot
+from srvp_lite import checkpoint, explore, files, plot
 from srvp_lite.cli.shared import test_set, write_json
 from srvp_lite.config import DataConfig, Experiment, paper_dataset
 from srvp_lite.data.moving_mnist import Clips
@@ -82,7 +82,7 @@ def rates(loaded: Loaded, args) -> dict:
     t = loaded.experiment.train
     n = args.n_frames or t.n_frames_test - t.n_cond
     x = pick(loaded.clips(args.common.n_clips, t.n_cond), args.clip)
-    wanted = tuple(dict.fromkeys((*args.rates, 1)))  # rate 1 is what the others are compared with
+    wanted = tuple(dict.fromkeys((*args.rates, 1)))  # rate 1 is compared with the model's own prediction
     shown = explore.at_rates(loaded.model, x, n, wanted, args.method, args.steps_per_frame, seed=args.common.seed)
     numbers = {}
     for rate in args.rates:
@@ -91,7 +91,7 @@ def rates(loaded: Loaded, args) -> dict:
         numbers[str(rate)] = {"frames": frames.shape[1], "roughness": rough}
     # The same futures by the model's own steps: what a finer method changes.
     own = loaded.model.predict(x, n, generator=torch.Generator(loaded.device).manual_seed(args.common.seed))
-    agreement = metrics.psnr(shown[1], own)[0, 0].tolist()
+    agreement = explore.agreement(shown[1], own, 1, 1)[0, 0].tolist()
     print_table(("frames per interval", "frames", "roughness"),
                 [(k, str(v["frames"]), "too few" if v["roughness"] is None else v["roughness"])
                  for k, v in numbers.items()])  # fmt: skip
