@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from srvp_lite import checkpoint, metrics
 from srvp_lite.metrics.fvd import FVD, Moments, frechet_distance
 from srvp_lite.models import VideoModel
+from srvp_lite.rearranged import rearranged
 from srvp_lite.step import seed_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ METRICS: dict[str, Callable] = {"psnr": metrics.psnr, "ssim": metrics.ssim}
 LOWER_IS_BETTER = {"lpips"}
 FVD_DRAWS = 5
 COUNTS = (1, 5, 20, 100)
+PIXELS_IN_CACHE = 2**19  # SSIM makes some twenty images on its way
 
 
 @dataclass(frozen=True)
@@ -106,25 +108,23 @@ def score_samples(
         group = as_floats(clips[first : first + clips_per_call].to(device))
         truth, where = group[None, :, n_cond:], slice(first, first + len(group))
         generator = torch.Generator(device).manual_seed(seed_of(seed, first, 0, "evaluate"))
-        total = total_squares = 0
+        pixels = PixelMoments()
         if draws:
             add_features(fvd, state["moments"][0], group)
         for start in range(0, n_samples, samples_per_call):
             n = min(samples_per_call, n_samples - start)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):  # the model's; scores are float32
+            # The model's networks compute in 16 bits, if so wanted; the scores do not.
+            with rearranged(model, bf16), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 futures = model.predict(group[:, :n_cond], n_frames, n, steps_per_frame, generator=generator).float()
             for name in names:
-                score = known[name](futures, truth if name == "lpips" else truth.expand_as(futures))
+                score = in_parts(known[name], futures, truth) if name in METRICS else known[name](futures, truth)
                 state["scores"][name][start : start + n, where] = score.cpu()
-            anchor = futures[0] if start == 0 else anchor  # variances about a sample keep their digits
-            deviation = futures - anchor
-            total, total_squares = total + deviation.sum(0), total_squares + deviation.square().sum(0)
+            for future in futures:
+                pixels.add(future)
             for draw in range(start, min(draws, start + n)):
                 add_features(fvd, state["moments"][1 + draw], torch.cat([group[:, :n_cond], futures[draw - start]], 1))
-        shift = total / n_samples
-        variance = (total_squares / n_samples - shift.square()).clamp(min=0) * n_samples / max(1, n_samples - 1)
-        state["spread"][where] = variance.mean(dim=(2, 3, 4)).cpu()
-        state["error"][where] = (anchor + shift - truth[0]).square().mean(dim=(2, 3, 4)).cpu()
+        state["spread"][where] = pixels.variance().mean(dim=(2, 3, 4)).cpu()
+        state["error"][where] = (pixels.mean() - truth[0]).square().mean(dim=(2, 3, 4)).cpu()
         state["done"] = where.stop
         bar.update(len(group))
         if partial is not None and time.perf_counter() - saved > 60:
@@ -136,6 +136,41 @@ def score_samples(
     truth_moments, *drawn = (restored(m) for m in state["moments"]) if draws else (None,)
     distances = [frechet_distance(truth_moments, m) for m in drawn]
     return Scores(state["scores"], state["spread"], state["error"], distances)
+
+
+class PixelMoments:
+    """Mean and variance of a clip's samples, pixel by pixel, from sums over one sample after the other."""
+
+    def __init__(self):
+        self.n = 0
+
+    def add(self, future: Float[Tensor, "*n"]) -> None:
+        if self.n == 0:
+            self.first = future.clone()  # sums of distances from a sample keep the digits of a small variance
+            self.total, self.squares = torch.zeros_like(future), torch.zeros_like(future)
+        distance = future - self.first
+        self.total += distance
+        self.squares.addcmul_(distance, distance)
+        self.n += 1
+
+    def mean(self) -> Float[Tensor, "*n"]:
+        return self.first + self.total / self.n
+
+    def variance(self) -> Float[Tensor, "*n"]:
+        """Unbiased; 0 for one sample."""
+        biased = (self.squares / self.n - (self.total / self.n).square()).clamp(min=0)
+        return biased * self.n / max(1, self.n - 1)
+
+
+def in_parts(metric: Callable, futures: Float[Tensor, "s n t c h w"], truth: Float[Tensor, "1 n t c h w"]) -> Tensor:
+    """A metric of every sample, a few clips at a time on a CPU: what it computes on the way then stays in its cache."""
+    if futures.device.type != "cpu":
+        return metric(futures, truth.expand_as(futures))
+    clips = max(1, PIXELS_IN_CACHE // futures[0, 0].numel())
+    scores = [
+        torch.cat([metric(*some) for some in zip(future.split(clips), truth[0].split(clips))]) for future in futures
+    ]
+    return torch.stack(scores)
 
 
 def as_floats(clips: Shaped[Tensor, "*n"]) -> Float[Tensor, "*n"]:

@@ -165,8 +165,7 @@ class SRVP(nn.Module):
             y, w, skips = self.condition(x_cond, n_samples, generator)
             y, _ = self.dynamics.generate(y, n_frames, steps, generator)
             y = y[:, steps // frame_rate - 1 :: steps // frame_rate]
-            # A CPU decodes fastest what stays in its cache: some 160 frames of 64x64 pixels at a time.
-            frames_at_once = 160 * 64**2 // self.config.nx**2 if y.device.type == "cpu" else y.shape[0] * y.shape[1]
+            frames_at_once = cpu_batch(self.config) if y.device.type == "cpu" else y.shape[0] * y.shape[1]
             k = max(1, frames_at_once // y.shape[1])
             parts = zip(w.split(k), y.split(k), *([s.split(k) for s in skips] if skips is not None else []))
             frames = torch.cat([self.decode(w, y, list(s) or None) for w, y, *s in parts])
@@ -207,6 +206,15 @@ class SRVP(nn.Module):
                 f"choose a multiple of frame_rate={frame_rate}, or leave it out"
             )
         return steps_per_frame
+
+
+def cpu_batch(config: ModelConfig) -> int:
+    """How many frames a CPU decodes fastest at once: 24 MiB of its widest layer.
+
+    Blocks above 32 MiB go back to the system after each layer, and every page of the next has to be fetched anew.
+    """
+    side = config.nx if config.network == "vgg" else config.nx // 2
+    return max(1, 24 * 2**20 // (4 * config.nf * side**2))
 
 
 def repeat(gaussian: Gaussian, n: int) -> Gaussian:

@@ -41,9 +41,9 @@ def ssim(prediction: Float[Tensor, "*b t c h w"], truth: Float[Tensor, "*b t c h
             f"SSIM looks through a {WINDOW}x{WINDOW} window, frames of {tuple(truth.shape[-2:])} are smaller"
         )
     x, y = prediction.flatten(0, -3), truth.flatten(0, -3)
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = blur(torch.stack([x, y, x * x, y * y, x * y]))
-    variance_x, variance_y = mean_xx - mean_x**2, mean_yy - mean_y**2
-    covariance = mean_xy - mean_x * mean_y
+    mean_x, mean_y = blur(x), blur(y)
+    variance_x, variance_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
+    covariance = blur(x * y) - mean_x * mean_y
     brightness = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     structure = (2 * covariance + C2) / (variance_x + variance_y + C2)
     return (brightness * structure).mean(dim=(1, 2)).view(truth.shape[:-2]).mean(dim=-1)

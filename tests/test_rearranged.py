@@ -1,0 +1,114 @@
+"""Networks rearranged for prediction: the same function, whatever the layer's shape; the model gets its own back."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from srvp_lite.config import LITE_SVG, PRESETS
+from srvp_lite.evaluate import in_parts
+from srvp_lite.metrics import psnr, ssim
+from srvp_lite.model import cpu_batch
+from srvp_lite.models import build
+from srvp_lite.rearranged import Products, rearrange, rearranged
+
+CONFIGS = {name: PRESETS[name].model for name in ("lite", "smmnist", "kth", "human36m", "bair")} | {"svg": LITE_SVG}
+
+
+def with_random_norms(model: nn.Module, generator: torch.Generator) -> nn.Module:
+    """As after training: means, variances, gains and biases that are no longer 0 and 1."""
+    for m in model.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            for t, low, high in ((m.running_mean, -1, 1), (m.running_var, 0.2, 2), (m.weight, 0.5, 2), (m.bias, -1, 1)):
+                t.data.uniform_(low, high, generator=generator)
+    return model
+
+
+@given(
+    n_in=st.integers(1, 5),
+    n_out=st.integers(1, 12),
+    stride=st.integers(1, 3),
+    m=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    height=st.integers(1, 7),
+    width=st.integers(1, 7),
+    bias=st.booleans(),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=150, deadline=None)
+def test_products_are_the_transposed_convolution(n_in, n_out, stride, m, padding, height, width, bias, seed):
+    if min(height, width) * stride + (m - 1) * stride <= 2 * padding:
+        return  # nothing would be left of the image
+    generator = torch.Generator().manual_seed(seed)
+    layer = nn.ConvTranspose2d(n_in, n_out, m * stride, stride, padding, bias=bias).double().requires_grad_(False)
+    x = torch.randn(3, n_in, height, width, generator=generator, dtype=torch.float64)
+    products = Products(layer)
+    expected, pixels = layer(x), x.permute(0, 2, 3, 1).reshape(-1, n_in)
+    for ours in (
+        products(x),
+        products.place(products.small(pixels, 3, height, width)),
+        products.place(products.few(pixels, 3, height, width)),
+    ):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_networks_compute_the_same(name):
+    generator = torch.Generator().manual_seed(1)
+    model = with_random_norms(build(CONFIGS[name]), generator).double().eval()
+    c = CONFIGS[name]
+    with torch.no_grad():
+        frames = torch.rand(3, c.nc, c.nx, c.nx, generator=generator, dtype=torch.float64)
+        h, features = model.encoder(frames)
+        ours, our_features = rearrange(model.encoder)(frames)
+        torch.testing.assert_close(ours, h, rtol=0, atol=1e-10)
+        for a, b in zip(our_features, features, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
+        n_latent = next(m for m in model.decoder.modules() if isinstance(m, nn.ConvTranspose2d)).in_channels
+        vector = torch.randn(3, n_latent, generator=generator, dtype=torch.float64)
+        skips = features if getattr(c, "skip", True) else None
+        torch.testing.assert_close(
+            rearrange(model.decoder)(vector, skips), model.decoder(vector, skips), rtol=0, atol=1e-10
+        )
+
+
+def test_a_model_in_training_mode_is_copied_in_evaluation_mode_and_left_alone():
+    model = with_random_norms(build(CONFIGS["lite"]), torch.Generator().manual_seed(2)).train()
+    before, encoder, decoder = copy.deepcopy(model.state_dict()), model.encoder, model.decoder
+    x = torch.rand(2, 8, 1, 32, 32)
+    expected = model.predict(x, 5, 3, generator=torch.Generator().manual_seed(0))
+    with rearranged(model):
+        assert model.decoder is not decoder
+        ours = model.predict(x, 5, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+    assert model.encoder is encoder and model.decoder is decoder and model.training and decoder.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    with pytest.raises(KeyboardInterrupt), rearranged(model):
+        raise KeyboardInterrupt
+    assert model.encoder is encoder and model.decoder is decoder
+
+
+def test_no_batch_norm_is_left_and_the_weights_have_the_precision_asked_for():
+    model = build(CONFIGS["smmnist"])
+    with rearranged(model, bf16=True):
+        for network in (model.encoder, model.decoder):
+            assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+            assert {p.dtype for p in network.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("n_clips", [1, 5])
+def test_metrics_in_parts_are_the_metrics(metric, n_clips):
+    generator = torch.Generator().manual_seed(0)
+    futures = torch.rand(3, n_clips, 40, 1, 64, 64, generator=generator)
+    truth = torch.rand(1, n_clips, 40, 1, 64, 64, generator=generator)
+    torch.testing.assert_close(in_parts(metric, futures, truth), metric(futures, truth.expand_as(futures)))
+
+
+def test_frames_decoded_at_once_depend_on_the_widest_layer():
+    assert cpu_batch(PRESETS["kth"].model) < cpu_batch(PRESETS["smmnist"].model) < cpu_batch(PRESETS["lite"].model)
