@@ -59,7 +59,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Vectors (N, nw + ny) -> frames (N, C, H, W) in (0, 1); with skips, each stage also sees the encoder's."""
+    """Vectors (N, nw + ny) -> frames (N, C, H, W) in (0, 1); with skips, each stage also sees the encoder's.
+
+    Skips may have fewer rows, M: each then serves N / M vectors in a row, as one frame's features serve a whole clip.
+    """
 
     def __init__(self, from_vector: nn.Module, stages: list[nn.Module]):
         super().__init__()
@@ -69,8 +72,14 @@ class Decoder(nn.Module):
     def forward(self, vector: Float[Tensor, "n d"], skips: list[Tensor] | None = None) -> Float[Tensor, "n c h w"]:
         h = self.from_vector(vector[:, :, None, None])
         for i, stage in enumerate(self.stages):
-            h = stage(h if skips is None else torch.cat([h, skips[i]], dim=1))
+            h = stage(h if skips is None else self.join(h, skips[i]))
         return torch.sigmoid(h)
+
+    def join(self, h: Float[Tensor, "n c h w"], skip: Float[Tensor, "m d h w"]) -> Float[Tensor, "n c_plus_d h w"]:
+        """What a stage sees: the features of each frame on top of its own."""
+        if len(skip) < len(h):
+            skip = skip.repeat_interleave(len(h) // len(skip), dim=0)
+        return torch.cat([h, skip], dim=1)
 
 
 def dcgan(nx: int, nc: int, nf: int, nhx: int, n_latent: int, skip: bool) -> tuple[Encoder, Decoder]:

@@ -129,8 +129,6 @@ class SRVP(nn.Module):
         """Decodes the states of all frames, with the clip's one content, in one call."""
         n_frames = y.shape[1]
         latent = torch.cat([w[:, None].expand(-1, n_frames, -1), y], dim=-1)
-        if skips is not None:
-            skips = [s.repeat_interleave(n_frames, dim=0) for s in skips]
         return self.decoder(latent.flatten(0, 1), skips).unflatten(0, y.shape[:2])
 
     @torch.no_grad()
@@ -165,8 +163,7 @@ class SRVP(nn.Module):
             y, w, skips = self.condition(x_cond, n_samples, generator)
             y, _ = self.dynamics.generate(y, n_frames, steps, generator)
             y = y[:, steps // frame_rate - 1 :: steps // frame_rate]
-            frames_at_once = cpu_batch(self.config) if y.device.type == "cpu" else y.shape[0] * y.shape[1]
-            k = max(1, frames_at_once // y.shape[1])
+            k = max(1, frames_at_once(self.config, y.device) // y.shape[1])
             parts = zip(w.split(k), y.split(k), *([s.split(k) for s in skips] if skips is not None else []))
             frames = torch.cat([self.decode(w, y, list(s) or None) for w, y, *s in parts])
             return frames.unflatten(0, (n_samples, x_cond.shape[0]))
@@ -208,13 +205,14 @@ class SRVP(nn.Module):
         return steps_per_frame
 
 
-def cpu_batch(config: ModelConfig) -> int:
-    """How many frames a CPU decodes fastest at once: 24 MiB of its widest layer.
+def frames_at_once(config: ModelConfig, device: torch.device) -> int:
+    """How many frames to decode in one call: on a CPU as many as make its widest layer 24 MiB, elsewhere 1 GiB.
 
-    Blocks above 32 MiB go back to the system after each layer, and every page of the next has to be fetched anew.
+    A CPU's allocator gives blocks above 32 MiB back to the system after each layer, and fetches them anew, page by
+    page, for the next. A GPU is busy enough with less than it could hold.
     """
     side = config.nx if config.network == "vgg" else config.nx // 2
-    return max(1, 24 * 2**20 // (4 * config.nf * side**2))
+    return max(1, (24 * 2**20 if device.type == "cpu" else 2**30) // (4 * config.nf * side**2))
 
 
 def repeat(gaussian: Gaussian, n: int) -> Gaussian:

@@ -1,14 +1,16 @@
 """The networks rearranged for prediction: the same functions, in fewer passes over memory.
 
 What is trained is written as it is taught; what is drawn a hundred times for each test clip may be arranged otherwise.
-Batch norms in evaluation mode are affine and go into the convolutions before them. On a CPU, the transposed
-convolutions that its library is slow at, those of tiny images and those with few output channels, become matrix
-products. Results differ by rounding only; `srvp-lite bench --evaluation` shows what it is worth.
+Batch norms in evaluation mode are affine and go into the convolutions before them. What the decoder makes of a clip's
+skips it makes once, not for each frame. On a CPU, the transposed convolutions that its library is slow at, those of
+tiny images and those with few output channels, become matrix products. Results differ by rounding only; what it is
+worth is seen with `srvp-lite bench --evaluation`.
 """
 
 from __future__ import annotations
 
 import copy
+import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -42,21 +44,69 @@ def rearranged(model: nn.Module, bf16: bool = False):
             setattr(model, name, network)
 
 
-def rearrange(network: nn.Module) -> nn.Module:
+def rearrange(network: Encoder | Decoder) -> Encoder | Decoder:
     """A copy that computes, in evaluation mode, what `network` does; it cannot be trained."""
     network = copy.deepcopy(network).eval().requires_grad_(False)
+    fold_batch_norms(network)
+    if isinstance(network, Decoder):
+        network = SplitDecoder(network.from_vector, list(network.stages))
+    for name, layer in convolutions(network):
+        if isinstance(layer, nn.ConvTranspose2d) and layer.weight.device.type == "cpu":
+            network.set_submodule(name, Products(layer))
+    return network
+
+
+def convolutions(network: nn.Module) -> list[tuple[str, nn.Conv2d | nn.ConvTranspose2d]]:
+    return [(name, m) for name, m in network.named_modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+
+
+def fold_batch_norms(network: nn.Module) -> None:
     for block in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
         for i, (layer, following) in enumerate(zip(block, block[1:])):
-            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(following, nn.BatchNorm2d):
+            if isinstance(following, nn.BatchNorm2d):
                 block[i] = fuse_conv_bn_eval(layer, following, transpose=isinstance(layer, nn.ConvTranspose2d))
                 block[i + 1] = nn.Identity()
             elif isinstance(following, nn.LeakyReLU):
                 following.inplace = True  # what comes before is a convolution's fresh output
-    for parent in list(network.modules()):
-        for name, layer in parent.named_children():
-            if isinstance(layer, nn.ConvTranspose2d) and layer.weight.device.type == "cpu":
-                setattr(parent, name, Products(layer))
-    return network
+
+
+class SplitDecoder(Decoder):
+    """A decoder in which the convolutions that see skips are two each: that of the skips is done once for a clip."""
+
+    def __init__(self, from_vector: nn.Module, stages: list[nn.Module]):
+        super().__init__(from_vector, stages)
+        for (_, before), (name, layer) in itertools.pairwise(convolutions(self)):
+            if layer.in_channels > before.out_channels:
+                self.set_submodule(name, OnTop(layer, before.out_channels))
+
+    def join(self, h: Float[Tensor, "n c h w"], skip: Float[Tensor, "m d h w"]) -> tuple[Tensor, Tensor]:
+        return h, skip
+
+
+class OnTop(nn.Module):
+    """A convolution of a frame's features and of skips on top of them, as the sum of a convolution of each."""
+
+    def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d, n_own: int):
+        super().__init__()
+        self.own = of_channels(layer, slice(None, n_own), layer.bias)
+        self.skip = of_channels(layer, slice(n_own, None), None)
+
+    def forward(
+        self, features: tuple[Float[Tensor, "n c h w"], Float[Tensor, "m d h w"]]
+    ) -> Float[Tensor, "n e h2 w2"]:
+        own, skip = self.own(features[0]), self.skip(features[1])
+        return own.unflatten(0, (len(skip), -1)).add_(skip[:, None]).flatten(0, 1)
+
+
+def of_channels(
+    layer: nn.Conv2d | nn.ConvTranspose2d, channels: slice, bias: Tensor | None
+) -> nn.Conv2d | nn.ConvTranspose2d:
+    """The part of a convolution that sees some of the channels."""
+    weight = layer.weight[channels] if isinstance(layer, nn.ConvTranspose2d) else layer.weight[:, channels]
+    n_in = len(range(layer.in_channels)[channels])
+    some = type(layer)(n_in, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=False)
+    some.weight, some.bias = nn.Parameter(weight.clone(), requires_grad=False), bias
+    return some
 
 
 class Products(nn.Module):

@@ -11,7 +11,7 @@ from torch import nn
 from srvp_lite.config import LITE_SVG, PRESETS
 from srvp_lite.evaluate import in_parts
 from srvp_lite.metrics import psnr, ssim
-from srvp_lite.model import cpu_batch
+from srvp_lite.model import frames_at_once
 from srvp_lite.models import build
 from srvp_lite.rearranged import Products, rearrange, rearranged
 
@@ -68,11 +68,12 @@ def test_networks_compute_the_same(name):
         for a, b in zip(our_features, features, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
         n_latent = next(m for m in model.decoder.modules() if isinstance(m, nn.ConvTranspose2d)).in_channels
-        vector = torch.randn(3, n_latent, generator=generator, dtype=torch.float64)
         skips = features if getattr(c, "skip", True) else None
-        torch.testing.assert_close(
-            rearrange(model.decoder)(vector, skips), model.decoder(vector, skips), rtol=0, atol=1e-10
-        )
+        for n in (3, 6):  # vectors: one for each row of the skips, or two
+            vector = torch.randn(n, n_latent, generator=generator, dtype=torch.float64)
+            expected = model.decoder(vector, None if skips is None else [s.repeat_interleave(n // 3, 0) for s in skips])
+            for decoder in (model.decoder, rearrange(model.decoder)):
+                torch.testing.assert_close(decoder(vector, skips), expected, rtol=0, atol=1e-10)
 
 
 def test_a_model_in_training_mode_is_copied_in_evaluation_mode_and_left_alone():
@@ -111,4 +112,7 @@ def test_metrics_in_parts_are_the_metrics(metric, n_clips):
 
 
 def test_frames_decoded_at_once_depend_on_the_widest_layer():
-    assert cpu_batch(PRESETS["kth"].model) < cpu_batch(PRESETS["smmnist"].model) < cpu_batch(PRESETS["lite"].model)
+    cpu = torch.device("cpu")
+    counts = [frames_at_once(CONFIGS[name], cpu) for name in ("kth", "smmnist", "lite")]
+    assert counts == sorted(counts) and 1 <= counts[0] < counts[1]
+    assert all(frames_at_once(c, torch.device("cuda")) > frames_at_once(c, cpu) for c in CONFIGS.values())
