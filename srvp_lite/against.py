@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 
 from srvp_lite.config import DataConfig, Experiment, ModelConfig
+from srvp_lite.model import SRVP
+from srvp_lite.official import official_name
 
 THEIRS = ("args", "helper", "train", "module", "data", "metrics")  # names of their modules at top level
 NOT_NEEDED = ("configargparse", "torchvision", "torchvision.datasets")
@@ -62,9 +64,11 @@ class Official:
             call()
         return call
 
-    def evaluator(self, clips: torch.Tensor, n_cond: int) -> Callable[[int], None]:
-        """A call that draws a number of samples for clips (B, T, C, H, W) and scores PSNR and SSIM, one sample after
-        the other, as their test script does; LPIPS is left out."""
+    def evaluator(self, ours: SRVP, clips: torch.Tensor, n_cond: int) -> Callable[[int], dict[str, float]]:
+        """A call that draws a number of samples for clips (B, T, C, H, W), with our model's weights in their model,
+        and scores them one after the other, as their test script does; LPIPS is left out. Returns the mean PSNR and
+        SSIM of a sample."""
+        self.model.load_state_dict({official_name(name): t for name, t in ours.state_dict().items()})
         x = clips.transpose(0, 1).contiguous()
         given, truth, n_frames = x[:n_cond], x[n_cond:], len(x) - n_cond
         dt, model, ssim_loss = 1 / self.options.n_euler_steps, self.model, self.modules["metrics.ssim"].ssim_loss
@@ -73,18 +77,21 @@ class Official:
             return video.reshape(-1, *video.shape[2:])
 
         @torch.no_grad()
-        def call(n_samples: int) -> None:
+        def call(n_samples: int) -> dict[str, float]:
             model.eval()
             skip = model.encode(given)[1] if model.skipco else None
+            scores = {"psnr": 0.0, "ssim": 0.0}
             for _ in range(n_samples):
                 _, y, _, w, *_ = model(given, n_cond, dt=dt)
                 states = model.generate(y[-1], [], n_frames + 1, dt=dt)[0]
                 future = model.decode(w, states[1:].contiguous(), skip).clamp(0, 1)
                 mse = (future - truth).square().mean(dim=[3, 4])
-                (10 * torch.log10(1 / mse)).mean(2).mean(0).cpu()
+                scores["psnr"] += (10 * torch.log10(1 / mse)).mean(2).mean(0).cpu().mean().item() / n_samples
                 ssim = ssim_loss(flat(future), flat(truth), max_val=1.0, reduction="none")
-                ssim.mean(dim=[2, 3]).view(*future.shape[:3]).mean(2).mean(0).cpu()
+                per_clip = ssim.mean(dim=[2, 3]).view(*future.shape[:3]).mean(2).mean(0).cpu()
+                scores["ssim"] += per_clip.mean().item() / n_samples
                 future.cpu().mul(255).byte()
+            return scores
 
         return call
 

@@ -13,6 +13,7 @@ from srvp_lite import bench
 from srvp_lite.against import load
 from srvp_lite.config import PRESETS, Experiment, ModelConfig, VideoConfig
 from srvp_lite.elbo import elbo
+from srvp_lite.metrics import psnr
 from srvp_lite.stages import STAGES, Cut, stage_times
 from srvp_lite.step import Step
 
@@ -56,8 +57,21 @@ def clone(tmp_path):
                 def init(self, res_gain):
                     pass
 
+                    self.skipco = False
+
                 def forward(self, x, nt, dt):
-                    return x * self.gain
+                    if self.training:
+                        return x * self.gain
+                    return (x, x.mean(dim=(3, 4)), None, None, None)
+
+                def generate(self, y, z, nt, dt):
+                    return (y[None].expand(nt, *y.shape),)
+
+                def decode(self, w, y, skip):
+                    return y[..., None, None].expand(-1, -1, -1, 32, 32)
+
+                def load_state_dict(self, weights):
+                    assert "q_y.module.1.1.weight" in weights
             """,
         "data/base.py": """
             import numpy as np, torch
@@ -101,10 +115,25 @@ def test_all_that_is_asked_for_is_measured(clone):
         assert word in text
 
 
-def test_scoring_is_timed():
-    results = bench.bench(tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32"], evaluation=True)
-    assert set(results["evaluation"]["seconds"]) == {"float32", "bf16"}
-    assert results["evaluation"]["n_predicted"] == 15 and "Scoring 8 samples of 16 clips" in bench.table(results)
+@pytest.mark.parametrize("beside", [False, True])
+def test_scoring_is_timed(clone, beside):
+    against = clone if beside else None
+    results = bench.bench(
+        tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32"], against=against, evaluation=True
+    )
+    evaluation = results["evaluation"]
+    assert (
+        set(evaluation["seconds"])
+        == set(evaluation["scores"])
+        == {"float32", "bf16"} | ({"official code"} if beside else set())
+    )
+    ours = evaluation["scores"]
+    assert ours["float32"]["psnr"] == pytest.approx(ours["bf16"]["psnr"], abs=0.01)
+    assert evaluation["n_predicted"] == 15 and "Scoring 8 samples of 16 clips" in bench.table(results)
+    if beside:  # the stand-in shows the mean of a clip's last given frame
+        clips = torch.rand(16, 20, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+        still = clips[:, 4].mean(dim=(2, 3))[:, None, :, None, None].expand(-1, 15, -1, 32, 32)
+        assert ours["official code"]["psnr"] == pytest.approx(psnr(still, clips[:, 5:]).mean().item(), rel=1e-5)
 
 
 def test_what_cannot_run_here_is_left_out_with_the_reason():
