@@ -292,7 +292,10 @@ def test_the_papers_protocol_by_name(run_folder, tmp_path, mnist_dir):
 def test_help_teaches():
     done = srvp("--help")
     assert done.returncode == 0 and all(word in done.stdout for word in ("train", "evaluate", "predict", "models"))
-    done = srvp("train", "lite", "--help")
+    for preset in ("kth", "svg-lite", "lite"):  # both kinds of model, both kinds of data
+        done = srvp("train", preset, "--help")
+        for part in ("model", "data", "train"):
+            assert f"experiment.{part} options" in done.stdout, "each part has its heading"
     assert "Standard deviation of a pixel around its decoded value" in " ".join(done.stdout.replace("│", " ").split())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 import srvp_lite
-from srvp_lite.cli.shared import presets, write_json
+from srvp_lite.cli.shared import experiment_of, presets, write_json
 from srvp_lite.config import Experiment
 
 
@@ -60,7 +60,7 @@ def run(options: Options) -> None:
     print(f"{device_name(device)}, PyTorch {torch.__version__}, srvp-lite {srvp_lite.__version__}")
     variants = None if args.variants is None else list(args.variants)
     results = benchmark.bench(
-        args.experiment, device, args.rounds, args.steps_per_round, variants, args.against, args.evaluation,
+        experiment_of(args), device, args.rounds, args.steps_per_round, variants, args.against, args.evaluation,
         say=lambda line: print(line, "...", file=sys.stderr),
     )  # fmt: skip
     print(benchmark.table(results))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from srvp_lite.cli.shared import presets
+from srvp_lite.cli.shared import experiment_of, presets
 from srvp_lite.config import Experiment
 
 
@@ -43,4 +43,4 @@ def run(options: Options) -> None:
     args = options.preset
     if args.threads is not None:
         torch.set_num_threads(args.threads)
-    train(args.experiment, args.out, "auto" if args.auto_resume else args.resume, args.device)
+    train(experiment_of(args), args.out, "auto" if args.auto_resume else args.resume, args.device)
