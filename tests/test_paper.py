@@ -115,5 +115,7 @@ def test_the_command(tmp_path):
     command = [sys.executable, "-m", "srvp_lite", "table"]
     done = subprocess.run([*command, "smmnist", tmp_path / "run7" / "results.json"], capture_output=True, text=True)
     assert done.returncode == 0 and "| run7 (ours) | 16.50" in done.stdout, done.stderr
+    absent = subprocess.run([*command, "kth", tmp_path / "no.json"], capture_output=True, text=True)
+    assert absent.returncode == 1 and "make them with srvp-lite evaluate RUN" in absent.stderr
     none = subprocess.run([*command, "bair", "--format", "latex"], capture_output=True, text=True)
     assert none.returncode == 0 and r"SRVP & 19.59 & 0.8196" in none.stdout

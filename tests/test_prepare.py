@@ -476,12 +476,26 @@ def test_your_own_videos(tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"Ready in {tmp_path / 'toy'}" in done.stdout
     train, test = VideoStore(tmp_path / "toy", "train"), VideoStore(tmp_path / "toy", "test")
-    assert len(train.videos) == 2 and len(test.videos) == 1000
+    (whole,) = (store := VideoStore(tmp_path / "toy", "test_videos")).videos
+    assert len(train.videos) == 2 and len(test.videos) == whole["frames"] - 12 + 1, "every clip there is, once"
+    assert len({video["name"][5:] for video in test.videos}) == len(test.videos)
+    for video in test.videos:
+        start = int(video["name"].rpartition(" ")[2])
+        expected = store.frames[whole["first"] + start : whole["first"] + start + 12]
+        assert np.array_equal(test.frames[video["first"] : video["first"] + 12], expected)
     assert train.sample(2, 8).shape == (2, 8, 1, 32, 32)
     nothing = subprocess.run([*command[:5], "--videos", str(tmp_path / "empty")], capture_output=True, text=True)
     assert nothing.returncode == 1 and "0 videos in" in nothing.stderr and "Traceback" not in nothing.stderr
     nowhere = subprocess.run(command[:5], capture_output=True, text=True)
     assert "say where your videos are" in nowhere.stderr
+
+
+def test_of_long_videos_a_thousand_clips_are_drawn(tmp_path):
+    for i in range(3):
+        encode(tmp_path / "in" / f"{i}.mp4", moving_bar(1020, 32, 32))
+    test = VideoStore(prepare.folder_of_videos(tmp_path / "in", "toy", tmp_path, size=16, n_frames=12), "test")
+    starts = {int(video["name"].rpartition(" ")[2]) for video in test.videos}
+    assert len(test.videos) == len(starts) == 1000 and max(starts) <= 1008
 
 
 def test_moving_mnist_test_sets_become_stores(mnist_dir, tmp_path):

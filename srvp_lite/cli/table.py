@@ -27,6 +27,11 @@ class Options:
 def run(args: Options) -> None:
     from srvp_lite.paper import comparison
 
+    for path in args.results:
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no results at {path}: make them with srvp-lite evaluate RUN --protocol paper --out {path}"
+            )
     names = [path.parent.name if path.stem == "results" else path.stem for path in args.results]
     ours = {name: json.loads(path.read_text()) for name, path in zip(names, args.results)}
     print(comparison(args.dataset, ours, args.format))

@@ -198,7 +198,8 @@ def folder_of_videos(
 ) -> Path:
     """Your own videos: every file in `videos` and its subfolders, its middle square, 90 / 5 / 5 % by video.
 
-    The test split holds up to 1,000 clips of at most `n_frames` frames, drawn with seed 42.
+    The test split holds 1,000 clips of `n_frames` frames, drawn with seed 42, none twice; all there are if those are
+    fewer.
     """
     source, folder = Path(videos), data_dir(root) / name
     paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in VIDEO_ENDINGS)
@@ -225,14 +226,14 @@ def folder_of_videos(
     if not long_enough:
         raise ValueError(f"no test video has {n_frames} frames; ask for shorter clips with --n-frames")
 
-    def draws() -> Videos:
-        rng = np.random.RandomState(42)
-        for i in range(1000):
-            video = long_enough[rng.randint(len(long_enough))]
-            start = rng.randint(whole.length(video) - n_frames + 1)
+    starts = [(video, start) for video in long_enough for start in range(whole.length(video) - n_frames + 1)]
+    drawn = [starts[i] for i in np.random.RandomState(42).permutation(len(starts))[:1000]]
+
+    def clips() -> Videos:
+        for i, (video, start) in enumerate(drawn):
             yield f"{i:04d} {video} {start}", lambda v=video, s=start: whole.frames(v)[s : s + n_frames]
 
-    write(folder, "test", draws(), 1000)
+    write(folder, "test", clips(), len(drawn))
     return folder
 
 
