@@ -10,6 +10,7 @@ import importlib
 import sys
 import types
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -54,21 +55,27 @@ class Official:
         batch = x.transpose(0, 1).contiguous()  # they put time first
 
         def call() -> None:
-            precision = torch.get_float32_matmul_precision()
-            torch.set_float32_matmul_precision("highest")  # as it is where nobody sets it
-            with torch.backends.cudnn.flags(benchmark=True):  # as their script sets it
+            with as_they_run_it(), torch.backends.cudnn.flags(benchmark=True):  # as their training script sets it
                 self.modules["train"].train(self.model, self.optimizer, None, batch, self.device, self.options)
-            torch.set_float32_matmul_precision(precision)
 
         for _ in range(2):
             call()
         return call
 
-    def evaluator(self, ours: SRVP, clips: torch.Tensor, n_cond: int) -> Callable[[int], dict[str, float]]:
-        """A call that draws a number of samples for clips (B, T, C, H, W), with our model's weights in their model,
-        and scores them one after the other, as their test script does; LPIPS is left out. Returns the mean PSNR and
-        SSIM of a sample."""
+    def take_weights(self, ours: SRVP) -> None:
         self.model.load_state_dict({official_name(name): t for name, t in ours.state_dict().items()})
+
+    @torch.no_grad()
+    def decode(self, given: torch.Tensor, w: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Their frames (B, T, C, H, W) of states y (B, T, ny) and content w, with the skips of the given frames."""
+        self.model.eval()
+        with as_they_run_it():
+            skips = self.model.encode(given.transpose(0, 1))[1] if self.model.skipco else None
+            return self.model.decode(w, y.transpose(0, 1).contiguous(), skips).transpose(0, 1)
+
+    def evaluator(self, clips: torch.Tensor, n_cond: int) -> Callable[[int], None]:
+        """A call that draws a number of samples for clips (B, T, C, H, W) and scores PSNR and SSIM, one sample after
+        the other, as their test script does; LPIPS is left out."""
         x = clips.transpose(0, 1).contiguous()
         given, truth, n_frames = x[:n_cond], x[n_cond:], len(x) - n_cond
         dt, model, ssim_loss = 1 / self.options.n_euler_steps, self.model, self.modules["metrics.ssim"].ssim_loss
@@ -77,21 +84,22 @@ class Official:
             return video.reshape(-1, *video.shape[2:])
 
         @torch.no_grad()
-        def call(n_samples: int) -> dict[str, float]:
+        def call(n_samples: int) -> None:
             model.eval()
+            with as_they_run_it():
+                draw_and_score(n_samples)
+
+        def draw_and_score(n_samples: int) -> None:
             skip = model.encode(given)[1] if model.skipco else None
-            scores = {"psnr": 0.0, "ssim": 0.0}
             for _ in range(n_samples):
                 _, y, _, w, *_ = model(given, n_cond, dt=dt)
                 states = model.generate(y[-1], [], n_frames + 1, dt=dt)[0]
                 future = model.decode(w, states[1:].contiguous(), skip).clamp(0, 1)
                 mse = (future - truth).square().mean(dim=[3, 4])
-                scores["psnr"] += (10 * torch.log10(1 / mse)).mean(2).mean(0).cpu().mean().item() / n_samples
+                (10 * torch.log10(1 / mse)).mean(2).mean(0).cpu()
                 ssim = ssim_loss(flat(future), flat(truth), max_val=1.0, reduction="none")
-                per_clip = ssim.mean(dim=[2, 3]).view(*future.shape[:3]).mean(2).mean(0).cpu()
-                scores["ssim"] += per_clip.mean().item() / n_samples
+                ssim.mean(dim=[2, 3]).view(*future.shape[:3]).mean(2).mean(0).cpu()
                 future.cpu().mul(255).byte()
-            return scores
 
         return call
 
@@ -106,6 +114,18 @@ class Official:
             return [clips[i] for i in range(batch_size)]
 
         return {"bytes": as_bytes, "floats": lambda: collate(as_bytes())}
+
+
+@contextmanager
+def as_they_run_it():
+    """PyTorch's own settings: full float32 products, convolutions that are not tried out first."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(benchmark=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def load(folder: Path, *names: str) -> dict[str, types.ModuleType]:

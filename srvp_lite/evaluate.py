@@ -34,7 +34,7 @@ METRICS: dict[str, Callable] = {"psnr": metrics.psnr, "ssim": metrics.ssim}
 LOWER_IS_BETTER = {"lpips"}
 FVD_DRAWS = 5
 COUNTS = (1, 5, 20, 100)
-PIXELS_IN_CACHE = 2**19  # SSIM makes some twenty images on its way
+PIXELS_AT_ONCE = 2**18  # of a metric on a CPU
 
 
 @dataclass(frozen=True)
@@ -104,32 +104,36 @@ def score_samples(
         state = before
     saved = time.perf_counter()
     bar = tqdm(total=n_clips, initial=state["done"], disable=not progress, desc="evaluate", unit="clip")
-    for first in range(state["done"], n_clips, clips_per_call):
-        group = as_floats(clips[first : first + clips_per_call].to(device))
-        truth, where = group[None, :, n_cond:], slice(first, first + len(group))
-        generator = torch.Generator(device).manual_seed(seed_of(seed, first, 0, "evaluate"))
-        pixels = PixelMoments()
-        if draws:
-            add_features(fvd, state["moments"][0], group)
-        for start in range(0, n_samples, samples_per_call):
-            n = min(samples_per_call, n_samples - start)
-            # The model's networks compute in 16 bits, if so wanted; the scores do not.
-            with rearranged(model, bf16), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                futures = model.predict(group[:, :n_cond], n_frames, n, steps_per_frame, generator=generator).float()
-            for name in names:
-                score = in_parts(known[name], futures, truth) if name in METRICS else known[name](futures, truth)
-                state["scores"][name][start : start + n, where] = score.cpu()
-            for future in futures:
-                pixels.add(future)
-            for draw in range(start, min(draws, start + n)):
-                add_features(fvd, state["moments"][1 + draw], torch.cat([group[:, :n_cond], futures[draw - start]], 1))
-        state["spread"][where] = pixels.variance().mean(dim=(2, 3, 4)).cpu()
-        state["error"][where] = (pixels.mean() - truth[0]).square().mean(dim=(2, 3, 4)).cpu()
-        state["done"] = where.stop
-        bar.update(len(group))
-        if partial is not None and time.perf_counter() - saved > 60:
-            checkpoint.write_tensors(partial, state)
-            saved = time.perf_counter()
+    with rearranged(model, bf16):
+        for first in range(state["done"], n_clips, clips_per_call):
+            group = as_floats(clips[first : first + clips_per_call].to(device))
+            truth, where = group[None, :, n_cond:], slice(first, first + len(group))
+            generator = torch.Generator(device).manual_seed(seed_of(seed, first, 0, "evaluate"))
+            pixels = PixelMoments()
+            if draws:
+                add_features(fvd, state["moments"][0], group)
+            for start in range(0, n_samples, samples_per_call):
+                n = min(samples_per_call, n_samples - start)
+                with torch.autocast(device.type, torch.bfloat16, enabled=bf16):  # the model's; scores are float32
+                    futures = model.predict(
+                        group[:, :n_cond], n_frames, n, steps_per_frame, generator=generator
+                    ).float()
+                for name in names:
+                    score = in_parts(known[name], futures, truth) if name in METRICS else known[name](futures, truth)
+                    state["scores"][name][start : start + n, where] = score.cpu()
+                for future in futures:
+                    pixels.add(future)
+                for draw in range(start, min(draws, start + n)):
+                    add_features(
+                        fvd, state["moments"][1 + draw], torch.cat([group[:, :n_cond], futures[draw - start]], 1)
+                    )
+            state["spread"][where] = pixels.variance().mean(dim=(2, 3, 4)).cpu()
+            state["error"][where] = (pixels.mean() - truth[0]).square().mean(dim=(2, 3, 4)).cpu()
+            state["done"] = where.stop
+            bar.update(len(group))
+            if partial is not None and time.perf_counter() - saved > 60:
+                checkpoint.write_tensors(partial, state)
+                saved = time.perf_counter()
     bar.close()
     if partial is not None:
         checkpoint.write_tensors(partial, state)
@@ -163,10 +167,11 @@ class PixelMoments:
 
 
 def in_parts(metric: Callable, futures: Float[Tensor, "s n t c h w"], truth: Float[Tensor, "1 n t c h w"]) -> Tensor:
-    """A metric of every sample, a few clips at a time on a CPU: what it computes on the way then stays in its cache."""
+    """A metric of every sample, a few clips at a time on a CPU: what it computes on the way then fits into memory that
+    the allocator keeps (see `model.frames_at_once`)."""
     if futures.device.type != "cpu":
         return metric(futures, truth.expand_as(futures))
-    clips = max(1, PIXELS_IN_CACHE // futures[0, 0].numel())
+    clips = max(1, PIXELS_AT_ONCE // futures[0, 0].numel())
     scores = [
         torch.cat([metric(*some) for some in zip(future.split(clips), truth[0].split(clips))]) for future in futures
     ]

@@ -131,6 +131,18 @@ class SRVP(nn.Module):
         latent = torch.cat([w[:, None].expand(-1, n_frames, -1), y], dim=-1)
         return self.decoder(latent.flatten(0, 1), skips).unflatten(0, y.shape[:2])
 
+    def decode_in_parts(self, w: Float[Tensor, "b nw"], y: Float[Tensor, "b t ny"], skips: list[Tensor] | None):
+        """What `decode` gives, a part at a time: several clips, or some frames of one (see `frames_at_once`)."""
+        n = frames_at_once(self.config, y.device)
+        rows = max(1, n // y.shape[1])
+        parts = zip(w.split(rows), y.split(rows), *([s.split(rows) for s in skips or []]))
+        return torch.cat(
+            [
+                torch.cat([self.decode(w, some, list(skips) or None) for some in y.split(n, dim=1)], dim=1)
+                for w, y, *skips in parts
+            ]
+        )
+
     @torch.no_grad()
     def reconstruct(self, x: Float[Tensor, "b t c h w"], generator=None) -> Float[Tensor, "b t c h w"]:
         """The clips as the posterior sees them: encoded, sampled, decoded, in evaluation mode, without gradients."""
@@ -163,9 +175,7 @@ class SRVP(nn.Module):
             y, w, skips = self.condition(x_cond, n_samples, generator)
             y, _ = self.dynamics.generate(y, n_frames, steps, generator)
             y = y[:, steps // frame_rate - 1 :: steps // frame_rate]
-            k = max(1, frames_at_once(self.config, y.device) // y.shape[1])
-            parts = zip(w.split(k), y.split(k), *([s.split(k) for s in skips] if skips is not None else []))
-            frames = torch.cat([self.decode(w, y, list(s) or None) for w, y, *s in parts])
+            frames = self.decode_in_parts(w, y, skips)
             return frames.unflatten(0, (n_samples, x_cond.shape[0]))
 
     def condition(

@@ -1,15 +1,16 @@
 """The networks rearranged for prediction: the same functions, in fewer passes over memory.
 
 What is trained is written as it is taught; what is drawn a hundred times for each test clip may be arranged otherwise.
-Batch norms in evaluation mode are affine and go into the convolutions before them. What the decoder makes of a clip's
-skips it makes once, not for each frame. On a CPU, the transposed convolutions that its library is slow at, those of
-tiny images and those with few output channels, become matrix products. Results differ by rounding only; what it is
-worth is seen with `srvp-lite bench --evaluation`.
+Batch norms in evaluation mode are affine and go into the convolutions before them. What the decoder makes of the skips
+it makes once for a predicted clip, not for each frame. On a CPU, the transposed convolutions that its library is slow
+at, those of tiny images and those with few output channels, become matrix products. Results differ by rounding only;
+what it is worth is seen with `srvp-lite bench --evaluation`.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,7 +38,8 @@ def rearranged(model: nn.Module, bf16: bool = False):
     own = {name: part for name, part in model.named_children() if isinstance(part, (Encoder, Decoder))}
     try:
         for name, network in own.items():
-            setattr(model, name, rearrange(network).to(torch.bfloat16 if bf16 else torch.float32))
+            copied = rearrange(network)
+            setattr(model, name, copied.to(torch.bfloat16) if bf16 else copied)
         yield
     finally:
         for name, network in own.items():
@@ -63,7 +65,7 @@ def convolutions(network: nn.Module) -> list[tuple[str, nn.Conv2d | nn.ConvTrans
 def fold_batch_norms(network: nn.Module) -> None:
     for block in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
         for i, (layer, following) in enumerate(zip(block, block[1:])):
-            if isinstance(following, nn.BatchNorm2d):
+            if isinstance(following, (nn.BatchNorm2d, nn.SyncBatchNorm)):
                 block[i] = fuse_conv_bn_eval(layer, following, transpose=isinstance(layer, nn.ConvTranspose2d))
                 block[i + 1] = nn.Identity()
             elif isinstance(following, nn.LeakyReLU):
@@ -71,7 +73,8 @@ def fold_batch_norms(network: nn.Module) -> None:
 
 
 class SplitDecoder(Decoder):
-    """A decoder in which the convolutions that see skips are two each: that of the skips is done once for a clip."""
+    """A decoder in which the convolutions that see skips are two each: that of a clip's skips is
+    done once for all its frames."""
 
     def __init__(self, from_vector: nn.Module, stages: list[nn.Module]):
         super().__init__(from_vector, stages)
@@ -121,18 +124,26 @@ class Products(nn.Module):
         self.layer = layer
         self.stride, self.padding = layer.stride[0], layer.padding[0]
         self.m = layer.kernel_size[0] // layer.stride[0]
-        n_in, n_out, s, m = layer.in_channels, layer.out_channels, self.stride, self.m
-        blocks = layer.weight.view(n_in, n_out, m, s, m, s)
-        self.register_buffer("by_block", blocks.permute(2, 4, 0, 3, 5, 1).reshape(m, m, n_in, -1).contiguous())
-        self.register_buffer("by_plane", blocks.permute(2, 4, 3, 5, 1, 0).reshape(-1, n_in).contiguous())
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
         n, c, h, w = x.shape
-        if max(h, w) <= SMALL:
-            return self.place(self.small(x.permute(0, 2, 3, 1).reshape(-1, c), n, h, w))
         if self.layer.out_channels <= FEW:
             return self.place(self.few(x.permute(0, 2, 3, 1).reshape(-1, c), n, h, w))
+        if max(h, w) <= SMALL:
+            return self.place(self.small(x.permute(0, 2, 3, 1).reshape(-1, c), n, h, w))
         return self.layer(x)
+
+    @functools.cached_property
+    def by_block(self) -> Float[Tensor, "m m c ssd"]:
+        """The weights, a matrix for each block."""
+        c, d, m, s = self.layer.in_channels, self.layer.out_channels, self.m, self.stride
+        return self.layer.weight.view(c, d, m, s, m, s).permute(2, 4, 0, 3, 5, 1).reshape(m, m, c, -1).contiguous()
+
+    @functools.cached_property
+    def by_plane(self) -> Float[Tensor, "mmssd c"]:
+        """The weights, a row for each pixel of the output that a pixel of the input adds to."""
+        c, d, m, s = self.layer.in_channels, self.layer.out_channels, self.m, self.stride
+        return self.layer.weight.view(c, d, m, s, m, s).permute(2, 4, 3, 5, 1, 0).reshape(-1, c).contiguous()
 
     def small(self, pixels: Float[Tensor, "nhw c"], n: int, h: int, w: int) -> Float[Tensor, "n hm wm s s d"]:
         """A product for each block, the output's channels last."""

@@ -1,6 +1,7 @@
 """Networks rearranged for prediction: the same function, whatever the layer's shape; the model gets its own back."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -8,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from srvp_lite.bench import shake_batch_norms
 from srvp_lite.config import LITE_SVG, PRESETS
-from srvp_lite.evaluate import in_parts
+from srvp_lite.evaluate import PixelMoments, in_parts, score_samples
 from srvp_lite.metrics import psnr, ssim
 from srvp_lite.model import frames_at_once
 from srvp_lite.models import build
@@ -19,11 +21,7 @@ CONFIGS = {name: PRESETS[name].model for name in ("lite", "smmnist", "kth", "hum
 
 
 def with_random_norms(model: nn.Module, generator: torch.Generator) -> nn.Module:
-    """As after training: means, variances, gains and biases that are no longer 0 and 1."""
-    for m in model.modules():
-        if isinstance(m, nn.BatchNorm2d):
-            for t, low, high in ((m.running_mean, -1, 1), (m.running_var, 0.2, 2), (m.weight, 0.5, 2), (m.bias, -1, 1)):
-                t.data.uniform_(low, high, generator=generator)
+    shake_batch_norms(model, generator)
     return model
 
 
@@ -115,4 +113,34 @@ def test_frames_decoded_at_once_depend_on_the_widest_layer():
     cpu = torch.device("cpu")
     counts = [frames_at_once(CONFIGS[name], cpu) for name in ("kth", "smmnist", "lite")]
     assert counts == sorted(counts) and 1 <= counts[0] < counts[1]
-    assert all(frames_at_once(c, torch.device("cuda")) > frames_at_once(c, cpu) for c in CONFIGS.values())
+    assert all(
+        frames_at_once(CONFIGS[n], torch.device("cuda")) > frames_at_once(CONFIGS[n], cpu) for n in ("kth", "lite")
+    )
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 100])
+def test_frames_decoded_in_parts_are_the_same(monkeypatch, at_once):
+    config = dataclasses.replace(CONFIGS["kth"], nf=4, nhx=8, nh_inf=8, nh_res=8)
+    model, x = build(config).eval(), torch.rand(2, 5, 1, 64, 64)
+    whole = model.predict(x, 6, 2, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr("srvp_lite.model.frames_at_once", lambda config, device: at_once)
+    parts = model.predict(x, 6, 2, generator=torch.Generator().manual_seed(0))
+    assert whole.shape == (2, 2, 6, 1, 64, 64)
+    torch.testing.assert_close(parts, whole, rtol=0, atol=1e-5)
+
+
+def test_a_model_in_64_bits_stays_there():
+    model, clips = build(CONFIGS["lite"]).double(), torch.rand(2, 9, 1, 32, 32, dtype=torch.float64)
+    scores = score_samples(model, clips, 5, 2, seed=1).metrics["psnr"]
+    in_32 = score_samples(model.float(), clips.float(), 5, 2, seed=1).metrics["psnr"]
+    assert scores.shape == in_32.shape == (2, 2, 4) and scores.isfinite().all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_moments_of_samples(n):
+    samples = torch.rand(n, 3, 2, 1, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    moments = PixelMoments()
+    for sample in samples:
+        moments.add(sample)
+    torch.testing.assert_close(moments.mean(), samples.mean(0))
+    torch.testing.assert_close(moments.variance(), samples.var(0) if n > 1 else torch.zeros_like(samples[0]))

@@ -226,11 +226,14 @@ def folder_of_videos(
     if not long_enough:
         raise ValueError(f"no test video has {n_frames} frames; ask for shorter clips with --n-frames")
 
-    starts = [(video, start) for video in long_enough for start in range(whole.length(video) - n_frames + 1)]
-    drawn = [starts[i] for i in np.random.RandomState(42).permutation(len(starts))[:1000]]
+    counts = np.array([whole.length(video) - n_frames + 1 for video in long_enough])  # possible clips of each video
+    ends = counts.cumsum()
+    drawn = np.random.RandomState(42).permutation(ends[-1])[:1000]
 
     def clips() -> Videos:
-        for i, (video, start) in enumerate(drawn):
+        for i, clip in enumerate(drawn):
+            number = np.searchsorted(ends, clip, side="right")
+            video, start = long_enough[number], clip - (ends[number] - counts[number])
             yield f"{i:04d} {video} {start}", lambda v=video, s=start: whole.frames(v)[s : s + n_frames]
 
     write(folder, "test", clips(), len(drawn))
