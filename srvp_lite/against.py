@@ -70,7 +70,7 @@ class Official:
         """Their frames (B, T, C, H, W) of states y (B, T, ny) and content w, with the skips of the given frames."""
         self.model.eval()
         with as_they_run_it():
-            skips = self.model.encode(given.transpose(0, 1))[1] if self.model.skipco else None
+            skips = self.model.encode(given.transpose(0, 1).contiguous())[1] if self.model.skipco else None
             return self.model.decode(w, y.transpose(0, 1).contiguous(), skips).transpose(0, 1)
 
     def evaluator(self, clips: torch.Tensor, n_cond: int) -> Callable[[int], None]:
