@@ -55,7 +55,10 @@ class Official:
         batch = x.transpose(0, 1).contiguous()  # they put time first
 
         def call() -> None:
-            with as_they_run_it(), torch.backends.cudnn.flags(benchmark=True):  # as their training script sets it
+            with (
+                as_they_run_it(),
+                torch.backends.cudnn.flags(enabled=True, benchmark=True),
+            ):  # as their training script sets it
                 self.modules["train"].train(self.model, self.optimizer, None, batch, self.device, self.options)
 
         for _ in range(2):
@@ -122,7 +125,7 @@ def as_they_run_it():
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        with torch.backends.cudnn.flags(benchmark=False):
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False):  # off, if not said otherwise
             yield
     finally:
         torch.set_float32_matmul_precision(precision)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from srvp_lite import bench
-from srvp_lite.against import load
+from srvp_lite.against import as_they_run_it, load
 from srvp_lite.config import PRESETS, Experiment, ModelConfig, VideoConfig
 from srvp_lite.elbo import elbo
 from srvp_lite.models import build
@@ -134,6 +134,27 @@ def test_scoring_is_timed(clone, beside):
         assert min(difference.values()) > 0.1
     else:
         assert difference["float32"] < 1e-5 < difference["bf16"] < 0.05
+
+
+def test_the_official_code_runs_under_its_own_settings():
+    """cuDNN stays on: its context manager switches it off unless told otherwise."""
+    before = torch.backends.cudnn.enabled, torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with as_they_run_it():
+            assert torch.backends.cudnn.enabled == before[0] and not torch.backends.cudnn.benchmark
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.get_float32_matmul_precision() == "high" and torch.backends.cudnn.enabled == before[0]
+    finally:
+        torch.set_float32_matmul_precision(before[1])
+
+
+def test_rivals_are_timed_without_other_code():
+    experiment = dataclasses.replace(
+        PRESETS["svg-lite"], train=dataclasses.replace(PRESETS["svg-lite"].train, batch_size=2)
+    )
+    evaluation = bench.evaluation_times(experiment, CPU, None, rounds=1)
+    assert evaluation["difference"] is None and evaluation["seconds"]["float32"] > 0
 
 
 def test_a_batch_norm_left_out_would_be_seen(monkeypatch):

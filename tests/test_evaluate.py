@@ -18,6 +18,7 @@ from srvp_lite import SRVP, ModelConfig, metrics
 from srvp_lite.config import PRESETS
 from srvp_lite.evaluate import best_worst_random, evaluate, mean_and_interval, score_samples, table
 from srvp_lite.metrics.fvd import FVD
+from srvp_lite.rearranged import rearranged
 from srvp_lite.step import seed_of
 
 SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
@@ -171,10 +172,12 @@ def test_scores_are_whole_whatever_the_model_runs_in(model, clips):
     """With bf16 the predictions are in 16 bits, PSNR and SSIM of them are not."""
     scores = score_samples(model, clips, 4, 3, seed=7, bf16=True).metrics
     noise = torch.Generator().manual_seed(seed_of(7, 0, 0, "evaluate"))
-    with torch.autocast("cpu", torch.bfloat16):
+    with rearranged(model, bf16=True), torch.autocast("cpu", torch.bfloat16):
         futures = model.predict(clips[:, :4], 5, 3, generator=noise).float()
+        in_16_bits = metrics.ssim(futures, clips[None, :, 4:].expand_as(futures))
     expected = metrics.ssim(futures, clips[None, :, 4:].expand_as(futures))
-    torch.testing.assert_close(scores["ssim"], expected, rtol=0, atol=2e-3)  # in 16 bits SSIM is off by 1e-2
+    torch.testing.assert_close(scores["ssim"], expected, rtol=0, atol=1e-6)
+    assert (in_16_bits - expected).abs().max() > 1e-5, "scores in 16 bits would be seen"
 
 
 def test_lower_is_better_for_lpips(model, clips):
