@@ -185,6 +185,8 @@ class DataConfig:
     """Largest speed along an axis, in pixels per frame; speeds are whole numbers, zero included."""
     stochastic: bool = True
     """Whether a digit draws a new velocity when it hits a wall; otherwise it is reflected."""
+    augment: int = 1
+    """Shapes of each training digit: 1 is the digit itself, more adds copies a little turned, sheared and scaled."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,11 @@ class TrainConfig:
     """Standard deviation of a pixel around its decoded value; too large a value lets the posterior collapse."""
     residual_penalty: float = 1.0
     """Weight of the norm of the residuals."""
+    kl_start: float = 1.0
+    """Share of the weights beta_y, beta_z and residual_penalty with which a run begins, for a decoder that learns to
+    draw first; 1 is off, as in the paper."""
+    kl_warmup: tuple[float, float] = (0.25, 0.6)
+    """Between which shares of the run that share climbs to 1, evenly on a logarithmic scale."""
     batch_size: int = 128
     """Clips per step."""
     n_cond: int = 5
@@ -276,6 +283,11 @@ class TrainConfig:
             raise ValueError(f"ema_decay must be at least 0 (off) and less than 1, got {self.ema_decay}")
         if self.clip_grad_norm is not None and not self.clip_grad_norm > 0:
             raise ValueError(f"clip_grad_norm must be positive, or left out, got {self.clip_grad_norm}")
+        if not 0 < self.kl_start <= 1:
+            raise ValueError(f"kl_start is a share of the final weights, above 0 and at most 1, got {self.kl_start}")
+        object.__setattr__(self, "kl_warmup", tuple(self.kl_warmup))  # a list where it was read from JSON
+        if len(self.kl_warmup) != 2 or not 0 <= self.kl_warmup[0] <= self.kl_warmup[1] <= 1:
+            raise ValueError(f"kl_warmup is two shares of the run, the first not the larger, got {self.kl_warmup}")
         if self.time_budget is not None:
             seconds(self.time_budget)
 

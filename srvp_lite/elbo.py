@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def elbo(
-    out, x: Float[Tensor, "b t c h w"], beta_y: float, beta_z: float, obs_std: float, residual_penalty: float
+    out,
+    x: Float[Tensor, "b t c h w"],
+    beta_y: float | Tensor,
+    beta_z: float | Tensor,
+    obs_std: float,
+    residual_penalty: float | Tensor,
 ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, b]]]:
     """The training loss of SRVP, to be minimised, and its named terms.
 

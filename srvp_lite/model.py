@@ -89,9 +89,11 @@ class SRVP(nn.Module):
         p_z = self.dynamics.p_z(y[:, :-1])
         return Output(self.decode(w, y, skips), y, z, w, q_y, q_z, p_z, residuals)
 
-    def loss(self, out: Output, x: Float[Tensor, "b t c h w"], train: TrainConfig):
-        """The loss and its named terms, as `elbo` gives them, with the weights of a training configuration."""
-        return elbo(out, x, train.beta_y, train.beta_z, train.obs_std, train.residual_penalty)
+    def loss(self, out: Output, x: Float[Tensor, "b t c h w"], train: TrainConfig, kl_share: float | Tensor = 1.0):
+        """The loss and its named terms, as `elbo` gives them, with the weights of a training configuration; of all
+        but the nll's, the share `kl_share` counts."""
+        weights = (train.beta_y * kl_share, train.beta_z * kl_share)
+        return elbo(out, x, *weights, train.obs_std, train.residual_penalty * kl_share)
 
     def encode(
         self, x: Float[Tensor, "b t c h w"], generator: torch.Generator | None = None

@@ -37,6 +37,14 @@ class Schedule:
             warmup = min(warmup, self.total / 20)  # a short budget does not go by in warming up
         return c.lr * min(left, (step + 1) / max(1.0, warmup))
 
+    def kl_share(self, step: int) -> float:
+        """The share of beta_y, beta_z and residual_penalty that counts at step number `step`, counted from 0."""
+        c = self.config
+        begin, end = c.kl_warmup
+        over = 0.0 if self.total is None else min(1.0, step / max(1.0, self.total))
+        climbed = 1.0 if over >= end else max(0.0, (over - begin) / (end - begin))
+        return c.kl_start ** (1 - climbed)
+
     def finished(self, steps_done: int) -> bool:
         return self.total is not None and steps_done >= self.total
 

@@ -47,12 +47,14 @@ class Step:
         if t.compile:
             compile_parts(model)
         self.wrapped = DistributedDataParallel(model) if self.world.size > 1 else model
+        self.kl_share = torch.ones((), device=device)  # in memory, so that a recorded step can read it
         self.generator = torch.Generator(device)  # of all noise inside the model
         self.run = Recorded(self.update, self.generator) if t.cuda_graph else self.update
 
-    def __call__(self, x: torch.Tensor, step: int, lr: float) -> dict[str, torch.Tensor]:
+    def __call__(self, x: torch.Tensor, step: int, lr: float, kl_share: float = 1.0) -> dict[str, torch.Tensor]:
         """Trains on this process's clips of step number `step`; returns the means of the loss's terms, on the device.
 
+        `kl_share` is the share of the KL terms' and the penalty's weights that counts (see `TrainConfig.kl_start`).
         All noise comes from (seed, step, rank), so a step can be repeated.
         """
         self.generator.manual_seed(seed_of(self.config.seed, step, self.world.rank, "noise"))
@@ -62,6 +64,7 @@ class Step:
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
+        self.kl_share.fill_(kl_share)
         self.model.train()
         terms = self.run(x)
         if self.average is not self.model:
@@ -77,7 +80,7 @@ class Step:
             with nullcontext() if last or self.world.size == 1 else self.wrapped.no_sync():
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                     out = self.wrapped(part, self.generator)
-                loss, terms = self.model.loss(out, part, t)
+                loss, terms = self.model.loss(out, part, t, self.kl_share)
                 (loss / t.accumulate).backward()
             for name, values in terms.items():
                 means[name] = means.get(name, 0.0) + values.detach().mean() / t.accumulate

@@ -101,8 +101,8 @@ def run(experiment: Experiment, out: Path, resume: bool | Literal["auto"], devic
     done, batches = first, ahead(clips, first, device)
     with bar, StopRequest() as stop:
         while not schedule.finished(done):
-            lr = schedule.learning_rate(done)
-            terms = step(next(batches), done, lr)
+            lr, kl_share = schedule.learning_rate(done), schedule.kl_share(done)
+            terms = step(next(batches), done, lr, kl_share)
             for name, value in terms.items():  # summed on the device: reading them here would wait for it each step
                 sums[name] = sums.get(name, 0.0) + value
             done += 1

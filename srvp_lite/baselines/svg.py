@@ -93,15 +93,22 @@ class SVG(nn.Module):
         frames = self.decoder(torch.tanh(g).flatten(0, 1), skips)
         return SVGOutput(frames.unflatten(0, (n_clips, n_frames - 1)), q_z, p_z)
 
-    def loss(self, out: SVGOutput, x: Float[Tensor, "b t c h w"], train: TrainConfig | None = None):
-        """Sum over frames of the mean squared error of a pixel + beta KL(q(z_t) || p(z_t)), averaged over the clips.
+    def loss(
+        self,
+        out: SVGOutput,
+        x: Float[Tensor, "b t c h w"],
+        train: TrainConfig | None = None,
+        kl_share: float | Tensor = 1.0,
+    ):
+        """Sum over frames of the mean squared error of a pixel + beta KL(q(z_t) || p(z_t)), averaged over the clips; of
+        beta, the share `kl_share` counts.
 
         Returns it and its terms per clip (B,), unweighted: `mse`, `kl_z`, `loss`. With P pixels a frame this is, but
         for a factor and a constant, a negative ELBO with a pixel's standard deviation of sqrt(beta P / 2).
         """
         squared_error = (out.frames.float() - x[:, 1:].float()).square()
         terms = {"mse": squared_error.mean(dim=(2, 3, 4)).sum(1), "kl_z": out.q_z.kl(out.p_z).flatten(1).sum(1)}
-        terms["loss"] = terms["mse"] + self.config.beta * terms["kl_z"]
+        terms["loss"] = terms["mse"] + kl_share * self.config.beta * terms["kl_z"]
         return terms["loss"].mean(), terms
 
     @torch.no_grad()

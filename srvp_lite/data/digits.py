@@ -80,6 +80,25 @@ def resize(images: Float[Tensor, "n a a"], size: int) -> Float[Tensor, "n size s
     return F.interpolate(images[:, None], (size, size), **how)[:, 0].clamp(0, 1)
 
 
+def bent(images: Float[Tensor, "n a a"], copies: int) -> Float[Tensor, "copies_n a a"]:
+    """`copies` of all images, one after the other: the first as they are, the others each turned by up to 12 degrees,
+    sheared by up to 0.15 and scaled by 0.85 to 1.05 about its middle, always the same way."""
+    n = len(images)
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n * (copies - 1), generator=generator)
+
+    angle, shear, scale = draw(-0.21, 0.21), draw(-0.15, 0.15), 1 / draw(0.85, 1.05)
+    cos, sin, none = angle.cos() * scale, angle.sin() * scale, torch.zeros_like(angle)
+    # Where each pixel of the copy is looked up in the original: x, then y.
+    maps = torch.stack([cos, shear * cos - sin, none, sin, shear * sin + cos, none], dim=1).view(-1, 2, 3)
+    grid = F.affine_grid(maps, [len(maps), 1, *images.shape[1:]], align_corners=False)
+    originals = images.repeat(copies - 1, 1, 1)[:, None]
+    moved = F.grid_sample(originals, grid, mode="bicubic", padding_mode="zeros", align_corners=False)
+    return torch.cat([images, moved[:, 0].clamp(0, 1)])
+
+
 def read_mnist(split: str, root: str | Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """MNIST as published: images (N, 28, 28) and labels (N,), uint8; `split` is "train" (60,000) or "test" (10,000)."""
     folder = find_mnist(root)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from srvp_lite.data.digits import load_digits, read_mnist
+from srvp_lite.data.digits import bent, load_digits, read_mnist
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Shaped, UInt8
@@ -142,7 +142,8 @@ class MovingMNIST:
     """Endless clips of moving digits, made where they are used, from a seeded generator.
 
     `digits`: "sklearn" (bundled, no network) or "mnist" (IDX files, found as `data.digits.find_mnist` says);
-    `split`: which digits, "train", "val" or "test". The defaults are the book's lite size; the paper's is
+    `split`: which digits, "train", "val" or "test"; `augment`: how many shapes of each training digit, itself and
+    copies bent a little (see `data.digits.bent`); no other split has such copies. The defaults are the book's lite size; the paper's is
     `MovingMNIST("mnist", digit_size=28, frame_size=64, max_speed=4)`.
     """
 
@@ -156,6 +157,7 @@ class MovingMNIST:
         n_digits: int = 2,
         max_speed: int = 2,
         stochastic: bool = True,
+        augment: int = 1,
     ):
         if not 1 <= digit_size < frame_size:
             raise ValueError(
@@ -165,7 +167,11 @@ class MovingMNIST:
             raise ValueError(f"n_digits must be at least 1, got {n_digits}")
         if max_speed < 0:
             raise ValueError(f"max_speed must not be negative, got {max_speed}")
+        if augment < 1:
+            raise ValueError(f"augment counts the shapes of a training digit, itself included, got {augment}")
         self.images, self.labels = load_digits(digits, split, root, digit_size)
+        if split == "train" and augment > 1:
+            self.images, self.labels = bent(self.images, augment), self.labels.repeat(augment)
         self.sprites = (self.images * 255).round().byte()  # drawn as bytes: a quarter of the memory to move
         self.frame_size, self.n_digits, self.max_speed, self.stochastic = frame_size, n_digits, max_speed, stochastic
 
