@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from srvp_lite import checkpoint
-from srvp_lite.files import write_atomically
-from srvp_lite.run_folder import read_log
+from srvp_lite.training.run_folder import read_log
+from srvp_lite.utils.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "data" / "results"
@@ -18,7 +18,7 @@ def main() -> None:
         train, log = info["experiment"]["train"], read_log(folder)
         name = f"lite-{train['time_budget']}-seed{train['seed']}.log.jsonl"
         text = (folder / "log.jsonl").read_text()
-        write_atomically(RESULTS / name, lambda tmp, text=text: Path(tmp).write_text(text))
+        write_text(RESULTS / name, text)
         runs.append(
             {
                 "budget": train["time_budget"],
@@ -30,7 +30,7 @@ def main() -> None:
             }
         )
     text = json.dumps({"runs": runs}, indent=1)
-    write_atomically(RESULTS / "lite-budgets.json", lambda tmp: Path(tmp).write_text(text))
+    write_text(RESULTS / "lite-budgets.json", text)
     print(f"{len(runs)} runs collected in {RESULTS}")
 
 

@@ -14,8 +14,8 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
-from srvp_lite.files import write_atomically
-from srvp_lite.provenance import made_by
+from srvp_lite.utils.files import write_text
+from srvp_lite.utils.provenance import made_by
 
 ROOT = Path(__file__).resolve().parent.parent
 COSTS = ROOT / "data" / "results" / "chapter_costs.json"
@@ -45,7 +45,7 @@ def main(names: list[str]) -> None:
         run = {"seconds": round(seconds, 1), "memory_gb": round(memory, 2), "made": made_by(device, seconds)}
         costs.setdefault(path.stem, {})[mode] = run
         text = json.dumps(costs, indent=1, sort_keys=True) + "\n"
-        write_atomically(COSTS, lambda tmp, text=text: Path(tmp).write_text(text))
+        write_text(COSTS, text)
         print(f"{path.stem}: {seconds:.0f} s, {memory:.2f} GB, {mode}", flush=True)
 
 

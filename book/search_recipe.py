@@ -46,7 +46,8 @@ CANDIDATES = {
 
 def experiment_of(name: str, n_digits: int, kind: str, steps: int, seed: int):
     """The experiment of one run."""
-    from srvp_lite.config import PRESETS, Experiment
+    from srvp_lite.config import Experiment
+    from srvp_lite.presets import PRESETS
 
     lite, change = PRESETS["lite"], CANDIDATES[name]
     model = BASE["model"] | change.get("model", {})
@@ -71,8 +72,9 @@ def one_run(folder: Path, name: str, n_digits: int, kind: str, steps: int, seed:
     import torch
 
     from srvp_lite import checkpoint, metrics
-    from srvp_lite.evaluate import score_samples
-    from srvp_lite.train import Diverged, moving_digits, train
+    from srvp_lite.data.open import moving_digits
+    from srvp_lite.evaluation.protocol import score_samples
+    from srvp_lite.training.loop import Diverged, train
 
     torch.set_num_threads(1)
     start = time.perf_counter()
@@ -116,7 +118,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("data/results/recipe.json"))
     args = parser.parse_args()
 
-    from srvp_lite.files import write_json
+    from srvp_lite.utils.files import write_json
 
     keys = ("candidate", "n_digits", "kind", "budget", "seed")
     runs = json.loads(args.out.read_text())["runs"] if args.out.is_file() else []

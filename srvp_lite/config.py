@@ -1,7 +1,7 @@
-"""Every number of a run, in three small tables: the model, the data, the training. Presets are rows of a table.
+"""Every number of a run, in three small tables: the model, the data, the training.
 
-Read in chapter 7. The dataclasses are plain and frozen; their field docstrings are the command line's help.
-Values of the paper presets are those of the official code (paper, appendix on training details).
+Read in chapter 7. The dataclasses are plain and frozen; their field docstrings are the command line's help. Runs that
+have a name are in `presets`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def check_frames(nx: int, network: str) -> None:
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class SRVPConfig:
     """Sizes of the model. The defaults are those of Stochastic Moving MNIST."""
 
     nx: int = 64
@@ -94,29 +94,6 @@ class ModelConfig:
         """Whether this is SRVP itself, no part of it replaced or left out."""
         return self.transition == "residual" and self.q_z == "lstm" and self.use_w and self.nz > 0
 
-    @classmethod
-    def paper(cls, dataset: str) -> ModelConfig:
-        """The model of the paper for "smmnist", "mmnist", "kth", "human36m" or "bair"."""
-        if dataset not in PAPER_MODELS:
-            raise ValueError(f"no paper model named {dataset!r}; there are {', '.join(PAPER_MODELS)}")
-        return PAPER_MODELS[dataset]
-
-    @classmethod
-    def lite(cls) -> ModelConfig:
-        """A model for 32x32 frames that a laptop's CPU trains in about an hour."""
-        return LITE_MODEL
-
-
-_video = dict(network="vgg", skip=True, ny=50, nz=50, steps_per_frame=2)  # what the three camera data sets share
-PAPER_MODELS = {
-    "smmnist": ModelConfig(),
-    "mmnist": ModelConfig(),
-    "kth": ModelConfig(**_video, nc=1, nt_inf=3, res_gain=1.2),
-    "human36m": ModelConfig(**_video, nc=3, nt_inf=3, res_gain=1.2),
-    "bair": ModelConfig(**_video, nc=3, nt_inf=2, res_gain=1.41),
-}
-LITE_MODEL = ModelConfig(nx=32, nf=16, nhx=64, ny=16, nz=16, nh_inf=128, nh_res=256)
-
 
 @dataclass(frozen=True)
 class SVGConfig:
@@ -164,11 +141,8 @@ class SVGConfig:
         return 2
 
 
-LITE_SVG = SVGConfig(nx=32, nf=16, g_dim=64, rnn_size=128)
-
-
 @dataclass(frozen=True)
-class DataConfig:
+class MovingDigitsConfig:
     """Moving digits: what moves, on what canvas, how fast."""
 
     digits: Literal["sklearn", "mnist"] = "mnist"
@@ -331,8 +305,8 @@ def seconds(duration: str) -> float:
 class Experiment:
     """One run: a model, its data, its training."""
 
-    model: ModelConfig | SVGConfig = field(default_factory=ModelConfig)
-    data: DataConfig | VideoConfig = field(default_factory=DataConfig)
+    model: SRVPConfig | SVGConfig = field(default_factory=SRVPConfig)
+    data: MovingDigitsConfig | VideoConfig = field(default_factory=MovingDigitsConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
@@ -354,88 +328,20 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, d: dict) -> Experiment:
-        data = VideoConfig if "dataset" in d["data"] else DataConfig
+        data = VideoConfig if "dataset" in d["data"] else MovingDigitsConfig
         try:
             return cls(model_config(d["model"]), data(**d["data"]), TrainConfig(**d["train"]))
         except TypeError as error:
             raise ValueError(f"these settings are of another version of srvp-lite ({error})") from error
 
 
-def model_config(d: dict) -> ModelConfig | SVGConfig:
+def model_config(d: dict) -> SRVPConfig | SVGConfig:
     """A model's configuration from its fields; the two kinds share no names that could be mistaken."""
-    return SVGConfig(**d) if "rnn_size" in d else ModelConfig(**d)
-
-
-_lite_data = DataConfig(digits="sklearn", digit_size=12, frame_size=32, max_speed=2)
-_lite_train = TrainConfig(
-    # obs_std: a digit misplaced by half a pixel then weighs about as much against the KL as in the paper, where
-    # digits are larger and obs_std is 1. With 0.3 z corrects the state at every frame, and f learns more slowly.
-    # val_samples: with few samples, the best one's PSNR favours a blur in the stochastic set.
-    obs_std=0.5, batch_size=16, n_frames=15, n_frames_test=20, lr=1.5e-3, constant_steps=6_000, decay_steps=18_000,
-    val_samples=20,
-)  # fmt: skip
-_video_train = dict(beta_z=1.0, batch_size=100, obs_std=0.2)
-PRESETS = {
-    "lite": Experiment(LITE_MODEL, _lite_data, _lite_train),
-    "lite-deterministic": Experiment(LITE_MODEL, dataclasses.replace(_lite_data, stochastic=False), _lite_train),
-    "svg-lite": Experiment(LITE_SVG, _lite_data, dataclasses.replace(_lite_train, lr=2e-3)),
-    "smmnist": Experiment(),
-    "mmnist": Experiment(
-        data=DataConfig(stochastic=False),
-        train=TrainConfig(constant_steps=800_000, n_frames_test=100),
-    ),
-    "kth": Experiment(
-        PAPER_MODELS["kth"],
-        VideoConfig("kth"),
-        TrainConfig(
-            **_video_train, n_cond=10, n_frames=20, n_frames_test=40, constant_steps=150_000, decay_steps=50_000
-        ),
-    ),
-    "human36m": Experiment(
-        PAPER_MODELS["human36m"],
-        VideoConfig("human36m"),
-        TrainConfig(
-            **_video_train, n_cond=8, n_frames=16, n_frames_test=53, constant_steps=325_000, decay_steps=25_000
-        ),
-    ),
-    "bair": Experiment(
-        PAPER_MODELS["bair"],
-        VideoConfig("bair"),
-        TrainConfig(
-            beta_z=1.0,
-            batch_size=192,
-            obs_std=0.71,
-            n_cond=2,
-            n_frames=12,
-            n_frames_test=30,
-            constant_steps=1_000_000,
-            decay_steps=500_000,
-        ),  # fmt: skip
-    ),
-    # SVG as its authors trained it: 300 times 600 batches of 100 clips, at a constant rate.
-    "svg-smmnist": Experiment(
-        SVGConfig(), train=TrainConfig(batch_size=100, lr=2e-3, constant_steps=180_000, decay_steps=0)
-    ),
-    # Not the paper's schedule: what of it can be had within a time budget, half of it spent on the fall to zero.
-    "smmnist-speedrun": Experiment(
-        train=TrainConfig(
-            time_budget="25m",
-            lr=1e-3,
-            warmup_steps=1000,
-            constant_steps=50,
-            decay_steps=50,
-            decay="cosine",
-            ema_decay=0.999,
-            clip_grad_norm=2000.0,
-            compile=True,
-            val_interval=2000,
-        ),  # fmt: skip
-    ),
-}
+    return SVGConfig(**d) if "rnn_size" in d else SRVPConfig(**d)
 
 
 @dataclass(frozen=True)
-class Protocol:
+class PaperProtocol:
     """How the paper tests on a data set."""
 
     n_cond: int
@@ -448,35 +354,3 @@ class Protocol:
     """Test clips."""
     perceptual: bool
     """Whether LPIPS and FVD are reported."""
-
-
-PROTOCOLS = {
-    "smmnist": Protocol(5, 25, 100, 5000, False),
-    "mmnist": Protocol(5, 100, 1, 5000, False),
-    "kth": Protocol(10, 40, 100, 1000, True),
-    "human36m": Protocol(8, 53, 100, 1000, True),
-    "bair": Protocol(2, 30, 100, 256, True),
-}
-
-
-def paper_dataset(data: DataConfig | VideoConfig) -> str | None:
-    """The name of the paper's data set that a configuration asks for; None if it is another one."""
-    if isinstance(data, VideoConfig):
-        return data.dataset if data.dataset in PROTOCOLS else None
-    if data != DataConfig(stochastic=data.stochastic, root=data.root):
-        return None
-    return "smmnist" if data.stochastic else "mmnist"
-
-
-PRESET_HELP = {
-    "lite": "two digits on 32x32, new velocity at a wall; for a CPU",
-    "lite-deterministic": "two digits on 32x32, reflected at a wall; for a CPU",
-    "svg-lite": "the rival SVG on the data of lite; for a CPU",
-    "smmnist": "the paper's Stochastic Moving MNIST; needs a GPU and the MNIST files",
-    "mmnist": "the paper's deterministic Moving MNIST; needs a GPU and the MNIST files",
-    "kth": "the paper's KTH; needs a GPU and a store of its videos",
-    "human36m": "the paper's Human3.6M; needs a GPU and a store of its videos",
-    "bair": "the paper's BAIR robot pushing; needs a GPU and a store of its videos",
-    "svg-smmnist": "the rival SVG on Stochastic Moving MNIST; needs a GPU and the MNIST files",
-    "smmnist-speedrun": "Stochastic Moving MNIST in 25 minutes of a large GPU; needs the MNIST files",
-}

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from srvp_lite.utils.files import write_bytes
+
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
@@ -157,8 +159,6 @@ def save(
     the clips, `scale` is the number of screen pixels per frame pixel, `fps` the frames per second. Raises ValueError
     for another ending, and ImportError for .mp4 where imageio and PyAV are missing.
     """
-    from srvp_lite.files import write_atomically
-
     path = Path(path)
     ending = path.suffix.lower()
     if ending in ANIMATED:
@@ -169,7 +169,7 @@ def save(
         data = encode_mp4(animation_frames(clips, n_cond, labels, scale), fps)
     else:
         raise ValueError(f"pictures end in {', '.join(ANIMATED + STILL + VIDEO)}; {str(path)!r} does not")
-    write_atomically(path, lambda tmp: Path(tmp).write_bytes(data))
+    write_bytes(path, data)
     return path
 
 

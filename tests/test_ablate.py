@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from srvp_lite import checkpoint, metrics
-from srvp_lite.ablate import DATA, VARIANTS, ablate, band, experiment_of, folder_of, frame_costs, rows, table
 from srvp_lite.cli.ablate import Options
-from srvp_lite.config import AblationConfig, ModelConfig, SVGConfig
-from srvp_lite.count import frame_flop
+from srvp_lite.config import AblationConfig, SRVPConfig, SVGConfig
 from srvp_lite.data.moving_mnist import MovingMNIST
+from srvp_lite.explore.ablation import DATA, VARIANTS, ablate, band, experiment_of, folder_of, frame_costs, rows, table
+from srvp_lite.training.roofline import frame_flop
 
 FEW = AblationConfig(steps=4, n_clips=3, n_samples=2, n_predicted=16)
 
@@ -36,7 +36,7 @@ def test_variants_differ_in_their_model_and_nothing_else():
         if variant == "svg":
             assert isinstance(e.model, SVGConfig)
         else:
-            different = {f.name for f in dataclasses.fields(ModelConfig)
+            different = {f.name for f in dataclasses.fields(SRVPConfig)
                          if getattr(e.model, f.name) != getattr(whole.model, f.name)}  # fmt: skip
             assert different == set(changes)
     assert not experiment_of("srvp", "deterministic", 2, FEW).data.stochastic

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from srvp_lite.data.ahead import ahead
+from srvp_lite.training.prefetch import ahead
 
 
 def test_on_a_cpu_each_is_made_when_asked_for():

@@ -9,19 +9,20 @@ import textwrap
 import pytest
 import torch
 
-from srvp_lite import bench
-from srvp_lite.against import as_they_run_it, load
-from srvp_lite.config import PRESETS, Experiment, ModelConfig, VideoConfig
-from srvp_lite.elbo import elbo
-from srvp_lite.models import build
-from srvp_lite.stages import STAGES, Cut, stage_times
-from srvp_lite.step import Step
+from srvp_lite.bench.official_code import as_they_run_it, load
+from srvp_lite.bench.speed import bench
+from srvp_lite.bench.stages import STAGES, Cut, stage_times
+from srvp_lite.config import Experiment, SRVPConfig, VideoConfig
+from srvp_lite.model.build import build
+from srvp_lite.model.elbo import elbo
+from srvp_lite.presets import PRESETS
+from srvp_lite.training.step import Step
 
 CPU = torch.device("cpu")
 
 
 def tiny(**data) -> Experiment:
-    model = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
     t = dataclasses.replace(PRESETS["lite"].train, batch_size=4, n_frames=7)
     return dataclasses.replace(PRESETS["lite"], model=model, train=t)
 
@@ -161,7 +162,7 @@ def test_a_batch_norm_left_out_would_be_seen(monkeypatch):
     experiment, generator = tiny(), torch.Generator().manual_seed(0)
     model = build(experiment.model).eval()
     bench.shake_batch_norms(model, generator)
-    monkeypatch.setattr("srvp_lite.rearranged.fuse_conv_bn_eval", lambda layer, norm, transpose: layer)
+    monkeypatch.setattr("srvp_lite.model.fused.fuse_conv_bn_eval", lambda layer, norm, transpose: layer)
     assert bench.differences(model, torch.rand(2, 5, 1, 32, 32), None)["float32"] > 0.01
 
 
@@ -214,7 +215,7 @@ def test_the_stages_together_are_a_whole_step(monkeypatch):
     def keep(optimizer, *args):
         gradients["stages"] = [p.grad.clone() for g in optimizer.param_groups for p in g["params"]]
 
-    monkeypatch.setattr("srvp_lite.stages.open_data", lambda *args: Same())
+    monkeypatch.setattr("srvp_lite.data.open.open_data", lambda *args: Same())
     monkeypatch.setattr(torch.optim.Adam, "step", keep)
     experiment = tiny()
     times = stage_times(experiment, CPU, rounds=1)

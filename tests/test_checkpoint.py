@@ -11,11 +11,15 @@ import safetensors.torch
 import torch
 
 import srvp_lite
-from srvp_lite import SRVP, ModelConfig, checkpoint, files
-from srvp_lite.checkpoint import CheckpointError
+from srvp_lite import checkpoint
+from srvp_lite.checkpoint import weights
+from srvp_lite.config import SRVPConfig
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.utils import files
+from srvp_lite.utils.files import CheckpointError
 
 GOLDEN = Path(__file__).parent / "golden"
-SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
+SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
 
 
 @pytest.fixture
@@ -72,8 +76,8 @@ def test_safetensors_of_something_else(tmp_path):
 
 def test_weights_of_another_model(saved):
     model, path = saved
-    header = {"format": checkpoint.FORMAT, "model": {**SMALL.__dict__, "ny": 4, "nlayers_res": 5}, "info": {}}
-    safetensors.torch.save_file(model.state_dict(), path, {checkpoint.HEADER_KEY: json.dumps(header)})
+    header = {"format": weights.FORMAT, "model": {**SMALL.__dict__, "ny": 4, "nlayers_res": 5}, "info": {}}
+    safetensors.torch.save_file(model.state_dict(), path, {weights.HEADER_KEY: json.dumps(header)})
     with pytest.raises(CheckpointError, match="another model than its configuration says: .*missing.*of another shape"):
         srvp_lite.load(path)
 
@@ -81,7 +85,7 @@ def test_weights_of_another_model(saved):
 def test_a_later_format_asks_for_an_update(saved):
     model, path = saved
     header = {"format": "srvp-lite 9", "model": {}, "info": {}}
-    safetensors.torch.save_file(model.state_dict(), path, {checkpoint.HEADER_KEY: json.dumps(header)})
+    safetensors.torch.save_file(model.state_dict(), path, {weights.HEADER_KEY: json.dumps(header)})
     with pytest.raises(CheckpointError, match="'srvp-lite 9', this package reads 'srvp-lite 1'; update"):
         srvp_lite.load(path)
 
@@ -174,7 +178,7 @@ def test_sixteen_bits_in_several_files_are_almost_the_same_model(saved, tmp_path
 
 def test_a_missing_part_is_named(saved, tmp_path):
     first = checkpoint.save(saved[0], tmp_path / "m.safetensors", max_bytes=64_000 + 20_000)
-    second = checkpoint.parts_of(first)[1]
+    second = weights.parts_of(first)[1]
     second.unlink()
     with pytest.raises(CheckpointError, match=f"one of . files; {second.name} should lie beside it"):
         srvp_lite.load(first)

@@ -7,14 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
-from srvp_lite import SRVP, checkpoint, explore
-from srvp_lite.baselines.svg import SVG
+from srvp_lite import checkpoint, explore
 from srvp_lite.cli import main
-from srvp_lite.cli.shared import test_set as clips_of
-from srvp_lite.config import LITE_SVG, PRESETS, ModelConfig
-from srvp_lite.train import moving_digits
+from srvp_lite.config import SRVPConfig
+from srvp_lite.data.open import moving_digits
+from srvp_lite.data.open import test_clips as clips_of
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.model.svg import SVG
+from srvp_lite.presets import LITE_SVG, PRESETS
 
-TINY = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+TINY = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
 EXPERIMENT = dataclasses.replace(PRESETS["lite"], model=TINY)
 
 

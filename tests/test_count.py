@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from srvp_lite.config import PRESETS
-from srvp_lite.count import Counter, Limits, Work, best_time, limits, step_work
-from srvp_lite.elbo import elbo
-from srvp_lite.model import SRVP
+from srvp_lite.model.elbo import elbo
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.presets import PRESETS
+from srvp_lite.training.roofline import Counter, Limits, Work, limits, step_work
+from srvp_lite.utils.device import best_time
 
 
 def test_one_product_by_hand():

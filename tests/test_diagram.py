@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from srvp_lite import diagram
+from srvp_lite.notebook import diagram
 
 BOOK_COPY = Path(__file__).resolve().parent.parent / "book" / "_static" / "model_map.svg"
 

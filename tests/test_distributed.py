@@ -13,17 +13,19 @@ import safetensors.torch
 import torch
 from test_train import SMALL
 
-from srvp_lite.config import PRESETS, Experiment, ModelConfig
-from srvp_lite.distributed import World, join
-from srvp_lite.elbo import elbo
-from srvp_lite.run_folder import read_log
-from srvp_lite.step import Step, seed_of
+from srvp_lite.config import Experiment, SRVPConfig
+from srvp_lite.model.elbo import elbo
+from srvp_lite.presets import PRESETS
+from srvp_lite.training.distributed import World, join
+from srvp_lite.training.run_folder import read_log
+from srvp_lite.training.step import Step
+from srvp_lite.utils.seeds import seed_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def tiny(**changes) -> Experiment:
-    model = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
     t = dataclasses.replace(PRESETS["lite"].train, batch_size=6, n_frames=7, **changes)
     return dataclasses.replace(PRESETS["lite"], model=model, train=t)
 

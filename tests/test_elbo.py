@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from srvp_lite.elbo import elbo
-from srvp_lite.gaussian import Gaussian
+from srvp_lite.model.elbo import elbo
+from srvp_lite.model.gaussian import Gaussian
 
 
 @pytest.fixture

@@ -14,14 +14,17 @@ import torch
 from PIL import Image
 
 import srvp_lite
-from srvp_lite import SRVP, ModelConfig, metrics
-from srvp_lite.config import PRESETS
-from srvp_lite.evaluate import best_worst_random, evaluate, mean_and_interval, score_samples, table
+from srvp_lite import metrics
+from srvp_lite.config import SRVPConfig
+from srvp_lite.evaluation import best_worst_random, evaluate, score_samples, table
 from srvp_lite.metrics.fvd import FVD
-from srvp_lite.rearranged import rearranged
-from srvp_lite.step import seed_of
+from srvp_lite.metrics.intervals import mean_and_interval
+from srvp_lite.model.fused import rearranged
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.presets import PRESETS
+from srvp_lite.utils.seeds import seed_of
 
-SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
+SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +149,9 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(model, clips, tmp_p
         return predict(*args, **kwargs)
 
     clock = itertools.count(0, 100)
-    monkeypatch.setattr("srvp_lite.evaluate.time.perf_counter", lambda: next(clock))  # saves after each group
+    monkeypatch.setattr(
+        "srvp_lite.evaluation.protocol.time.perf_counter", lambda: next(clock)
+    )  # saves after each group
     monkeypatch.setattr(model, "predict", stop_later, raising=False)
     with pytest.raises(Stop):
         score_samples(model, many, 4, **options)
@@ -224,7 +229,7 @@ def run_folder(tmp_path_factory):
     """A run's folder with an untrained model of the lite size."""
     out = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
-    config = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    config = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
     experiment = dataclasses.replace(PRESETS["lite"], model=config)
     srvp_lite.save(SRVP(config), out / "best.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
     return out
@@ -279,7 +284,7 @@ def test_a_missing_metric_is_said_and_the_others_go_on(run_folder, tmp_path):
 def test_the_papers_protocol_by_name(run_folder, tmp_path, mnist_dir):
     lite = srvp("evaluate", run_folder, "--protocol", "paper")
     assert lite.returncode == 1 and "no protocol for this model's data" in lite.stderr
-    config = ModelConfig(nf=2, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    config = SRVPConfig(nf=2, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
     experiment = dataclasses.replace(PRESETS["smmnist"], model=config)
     srvp_lite.save(SRVP(config), tmp_path / "m.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
     done = srvp("evaluate", tmp_path / "m.safetensors", "--protocol", "paper", "--clips", 10, "--samples", 3,

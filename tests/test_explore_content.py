@@ -8,14 +8,16 @@ from explore_tools import awake, generator
 from sklearn.neighbors import KNeighborsClassifier
 
 import srvp_lite
-from srvp_lite import SRVP, ModelConfig, explore
+from srvp_lite import explore
+from srvp_lite.config import SRVPConfig
 from srvp_lite.data.moving_mnist import MovingMNIST
-from srvp_lite.explore.content import decode
-from srvp_lite.explore.swapped import apart, best_order, draw_pairs
+from srvp_lite.data.open import moving_digits
+from srvp_lite.explore.swap import decode
+from srvp_lite.explore.swap_scores import apart, best_order, draw_pairs
 from srvp_lite.metrics import psnr
-from srvp_lite.train import moving_digits
+from srvp_lite.model.srvp import SRVP
 
-SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
+SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 
 
 @pytest.fixture(params=[dict(), dict(skip=True), dict(steps_per_frame=2)], ids=["plain", "skips", "two steps"])
@@ -194,7 +196,7 @@ def test_errors_of_counterfactuals_and_readings(data):
 
 @pytest.mark.parametrize("name", ["lite-deterministic", "lite-stochastic"])
 def test_in_the_shipped_models_identity_follows_w_and_motion_follows_y(name):
-    config = srvp_lite.experiment(name).data
+    config = srvp_lite.load_experiment(name).data
     reader = explore.digit_classifier(moving_digits(config, "train"))
     data = moving_digits(config, "test")
     assert reader.score(data.images.flatten(1).numpy(), data.labels.numpy()) > 0.95

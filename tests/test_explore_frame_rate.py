@@ -9,17 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import srvp_lite
-from srvp_lite import SRVP, ModelConfig, explore, metrics, ode
-from srvp_lite.evaluate import evaluate
-from srvp_lite.train import moving_digits
+from srvp_lite import explore, metrics
+from srvp_lite.config import SRVPConfig
+from srvp_lite.data.open import moving_digits
+from srvp_lite.evaluation import evaluate
+from srvp_lite.model import ode
+from srvp_lite.model.srvp import SRVP
 
-SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
+SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 THIRD = 1 / 3
 
 
 def small(**changes):
     torch.manual_seed(0)
-    return SRVP(ModelConfig(**{**vars(SMALL), **changes}))
+    return SRVP(SRVPConfig(**{**vars(SMALL), **changes}))
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +169,7 @@ def test_the_sweep_gives_the_scores_of_the_protocol():
 def test_the_trained_model_is_best_at_the_steps_it_was_trained_with():
     """Its f is a map from frame to frame, and no converged equation."""
     name = "lite-deterministic"
-    model, data = srvp_lite.load(name), moving_digits(srvp_lite.experiment(name).data, "test")
+    model, data = srvp_lite.load(name), moving_digits(srvp_lite.load_experiment(name).data, "test")
     sweep = explore.steps_sweep(model, data.sample(40, 20, generator(1)), 5, (1, 4), n_samples=3)
     gap = sweep[4]["difference"]
     assert gap["mean"] + gap["interval"] < 0

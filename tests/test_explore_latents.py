@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from srvp_lite import explore
-from srvp_lite.explore.content import decode
+from srvp_lite.explore.latents import centre
+from srvp_lite.explore.swap import decode
 
 
 @pytest.fixture(scope="module", params=[dict(), dict(skip=True)], ids=["plain", "skips"])
@@ -83,9 +84,9 @@ def test_a_coordinate_that_the_decoder_ignores_does_nothing(clips):
 def test_the_centre_moves_with_the_frame():
     frame = torch.rand(1, 8, 8, generator=generator())
     frames = torch.stack([torch.nn.functional.pad(frame, (c, 4 - c, r, 4 - r)) for r, c in ((0, 0), (3, 1), (4, 4))])
-    centre = explore.centre(frames)
+    centre = centre(frames)
     torch.testing.assert_close(centre - centre[0], torch.tensor([[0.0, 0.0], [3.0, 1.0], [4.0, 4.0]]))
-    assert explore.centre(torch.zeros(1, 4, 4)).isnan().all()
+    assert centre(torch.zeros(1, 4, 4)).isnan().all()
 
 
 @pytest.mark.parametrize("n", [1, 3, 5])
@@ -111,7 +112,7 @@ def test_wrong_ends_and_indices_are_named(model, clips):
         (lambda: explore.walk(model, a, 3, [0.0]), "dimension must be from 0 to 2 here, got 3"),
         (lambda: explore.walk(model, a, 0, [0.0], t=5), "t must be from -5 to 4 here, got 5"),
         (lambda: explore.pca(torch.randn(4, 3), 4), "n=4 components cannot be found"),
-        (lambda: explore.centre(torch.zeros(4, 4)), "expected frames"),
+        (lambda: centre(torch.zeros(4, 4)), "expected frames"),
     ]:
         with pytest.raises(ValueError, match=words):
             call()

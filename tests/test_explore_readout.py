@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import srvp_lite
 from srvp_lite import explore
-from srvp_lite.train import moving_digits
+from srvp_lite.data.open import moving_digits
 
 
 def generator(seed=0):
@@ -77,7 +77,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 def test_the_shipped_model_splits_motion_from_identity():
     model = srvp_lite.load("lite-stochastic")
-    data = srvp_lite.experiment("lite-stochastic").data
+    data = srvp_lite.load_experiment("lite-stochastic").data
     fit, new = moving_digits(data, "train"), moving_digits(data, "test")
     found = explore.disentangling(model, fit, new, n_fit=600, n_new=200)
     assert set(found) == {"y", "w", "h", "y, untrained", "w, untrained"}

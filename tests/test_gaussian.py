@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 
-from srvp_lite.gaussian import Gaussian
+from srvp_lite.model.gaussian import Gaussian
 
 
 def random_gaussian(seed, shape=(4, 3), dtype=torch.float64):

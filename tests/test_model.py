@@ -7,11 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srvp_lite import SRVP, ModelConfig, elbo
-from srvp_lite.content import random_frames
-from srvp_lite.model import evaluation_mode
+from srvp_lite.config import SRVPConfig
+from srvp_lite.model.clips import evaluation_mode
+from srvp_lite.model.content import random_frames
+from srvp_lite.model.elbo import elbo
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.presets import preset
 
-SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
+SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 
 
 def small(**changes):
@@ -187,6 +190,6 @@ def test_unfit_counts_are_refused(arguments, message):
 @pytest.mark.bad_input
 def test_unfit_configurations_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ModelConfig(**arguments)
-    with pytest.raises(ValueError, match="no paper model named 'cityscapes'; there are smmnist"):
-        ModelConfig.paper("cityscapes")
+        SRVPConfig(**arguments)
+    with pytest.raises(ValueError, match="no preset named 'cityscapes'; there are lite"):
+        preset("cityscapes")

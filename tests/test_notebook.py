@@ -7,7 +7,8 @@ import torch
 
 import srvp_lite
 from srvp_lite import checkpoint, notebook
-from srvp_lite.checks.result import Diagnosis, Result, exercise
+from srvp_lite.notebook.checks.result import Diagnosis, Result, exercise
+from srvp_lite.notebook.session import cost_of
 
 
 def test_begin_seeds_and_speaks(monkeypatch):
@@ -33,8 +34,8 @@ def test_costs_are_read_from_the_measured_file(tmp_path, monkeypatch):
     run = {"seconds": 90.0, "memory_gb": 1.25, "made": {"device": "a test"}}
     (tmp_path / "chapter_costs.json").write_text(json.dumps({"01_x": {"fast": run}}))
     monkeypatch.setattr(checkpoint, "shipped_dir", lambda kind: tmp_path)
-    assert notebook.cost_of("01_x") == "FAST 1.5 minutes, 1.2 GB, no download; a test"
-    assert notebook.cost_of("02_y") == "not measured yet"
+    assert cost_of("01_x") == "FAST 1.5 minutes, 1.2 GB, no download; a test"
+    assert cost_of("02_y") == "not measured yet"
 
 
 def test_results_table_shows_every_number_and_how_it_was_made():

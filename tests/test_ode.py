@@ -9,10 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srvp_lite import SRVP, ModelConfig, ode
-from srvp_lite.dynamics import Dynamics
+from srvp_lite.config import SRVPConfig
+from srvp_lite.model import ode
+from srvp_lite.model.dynamics import Dynamics
+from srvp_lite.model.srvp import SRVP
 
-SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
+SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 
 
 def generator(seed=0):
@@ -204,7 +206,7 @@ def test_generate_is_that_of_the_dynamics(steps):
 @pytest.mark.parametrize("rate", [1, 2, 3])
 def test_predict_is_that_of_the_model(skip, rate):
     torch.manual_seed(0)
-    model = SRVP(ModelConfig(**{**vars(SMALL), "skip": skip, "steps_per_frame": 2}))
+    model = SRVP(SRVPConfig(**{**vars(SMALL), "skip": skip, "steps_per_frame": 2}))
     x = torch.rand(2, 5, 1, 16, 16)
     expected = model.predict(x, 4, 3, steps_per_frame=2 * rate, frame_rate=rate, generator=generator(1))
     times = [i / rate for i in range(1, 4 * rate + 1)]
@@ -258,6 +260,6 @@ def test_the_adjoint_asks_for_a_module():
 
 def test_without_torchdiffeq_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchdiffeq", None)
-    monkeypatch.delitem(sys.modules, "srvp_lite.ode")
+    monkeypatch.delitem(sys.modules, "srvp_lite.model.ode")
     with pytest.raises(ImportError, match=r'pip install "srvp-lite\[ode\]"'):
-        importlib.import_module("srvp_lite.ode")
+        importlib.import_module("srvp_lite.model.ode")

@@ -12,9 +12,12 @@ import pytest
 import torch
 
 import srvp_lite
-from srvp_lite import SRVP, checkpoint
-from srvp_lite.config import PRESETS, VideoConfig
-from srvp_lite.official import official_experiment, save_official
+from srvp_lite import checkpoint
+from srvp_lite.checkpoint import official
+from srvp_lite.checkpoint.official import official_experiment, save_official
+from srvp_lite.config import VideoConfig
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.presets import PRESETS
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -22,12 +25,12 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.mark.parametrize("name", ["dcgan", "vgg_skip"])
 def test_written_as_it_was_read(name, tmp_path):
     """Every tensor under its official name, bit for bit, and every option of the model with its value."""
-    folder = save_official(srvp_lite.load(GOLDEN / name), tmp_path / name, checkpoint.experiment(GOLDEN / name))
+    folder = save_official(srvp_lite.load(GOLDEN / name), tmp_path / name, checkpoint.load_experiment(GOLDEN / name))
     theirs, ours = (torch.load(f / "model.pt", weights_only=True) for f in (GOLDEN / name, folder))
     assert theirs.keys() == ours.keys()
     assert all(torch.equal(theirs[k], ours[k]) for k in theirs)
     before, after = (json.loads((f / "config.json").read_text()) for f in (GOLDEN / name, folder))
-    for option in checkpoint.OFFICIAL_OPTIONS.keys() & before.keys():
+    for option in official.OFFICIAL_OPTIONS.keys() & before.keys():
         assert after[option] == before[option], option
     a, b = srvp_lite.load(GOLDEN / name), srvp_lite.load(folder)
     assert all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values()))
@@ -40,7 +43,7 @@ def test_an_experiment_survives_the_way_there_and_back(preset, tmp_path):
     experiment = dataclasses.replace(experiment, model=small)
     save_official(SRVP(small), tmp_path, experiment)
     back = official_experiment(tmp_path)
-    assert back == experiment and checkpoint.experiment(tmp_path) == experiment
+    assert back == experiment and checkpoint.load_experiment(tmp_path) == experiment
 
 
 def test_what_a_folder_does_not_say_is_the_papers(tmp_path):

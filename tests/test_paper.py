@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from srvp_lite.config import PRESETS, PROTOCOLS
 from srvp_lite.data.prepare import TEST_SETS_SHA256
-from srvp_lite.paper import PAPER, comparison, our_values
+from srvp_lite.evaluation.paper_tables import PAPER, comparison, our_values
+from srvp_lite.presets import PRESETS, PROTOCOLS
 
 
 def results(dataset="smmnist", psnr=16.5, **changes):

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import srvp_lite
-from srvp_lite.elbo import elbo
-from srvp_lite.gaussian import Gaussian
-from srvp_lite.model import evaluation_mode
+from srvp_lite.model.clips import evaluation_mode
+from srvp_lite.model.elbo import elbo
+from srvp_lite.model.gaussian import Gaussian
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = dict(rtol=0, atol=1e-5)
@@ -137,7 +137,7 @@ def test_parameter_counts():
     def count(module):
         return sum(p.numel() for p in module.parameters())
 
-    models = {name: srvp_lite.SRVP(srvp_lite.ModelConfig.paper(name)) for name in counts}
+    models = {name: srvp_lite.SRVP(srvp_lite.preset(name).model) for name in counts}
     assert {name: count(model) for name, model in models.items()} == counts
     m = models["smmnist"]
     parts = [m.encoder, m.decoder, m.inference.first_state, m.inference.lstm, m.dynamics.prior, m.dynamics.f]

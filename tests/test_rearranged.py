@@ -9,14 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from srvp_lite.bench import shake_batch_norms
-from srvp_lite.config import LITE_SVG, PRESETS
-from srvp_lite.evaluate import PixelMoments, in_parts, score_samples
+from srvp_lite.bench.speed import shake_batch_norms
+from srvp_lite.evaluation.protocol import PixelMoments, in_parts, score_samples
 from srvp_lite.metrics import psnr, ssim
-from srvp_lite.model import frames_at_once
-from srvp_lite.models import build
-from srvp_lite.rearranged import Products, rearrange, rearranged
-from srvp_lite.step import seed_of
+from srvp_lite.model.build import build
+from srvp_lite.model.clips import frames_at_once
+from srvp_lite.model.fused import Products, rearrange, rearranged
+from srvp_lite.presets import LITE_SVG, PRESETS
+from srvp_lite.utils.seeds import seed_of
 
 CONFIGS = {name: PRESETS[name].model for name in ("lite", "smmnist", "kth", "human36m", "bair")} | {"svg": LITE_SVG}
 
@@ -120,7 +120,7 @@ def test_frames_decoded_in_parts_are_the_same(monkeypatch, at_once):
     config = dataclasses.replace(CONFIGS["kth"], nf=4, nhx=8, nh_inf=8, nh_res=8)
     model, x = build(config).eval(), torch.rand(2, 5, 1, 64, 64)
     whole = model.predict(x, 6, 2, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr("srvp_lite.model.frames_at_once", lambda config, device: at_once)
+    monkeypatch.setattr("srvp_lite.model.clips.frames_at_once", lambda config, device: at_once)
     parts = model.predict(x, 6, 2, generator=torch.Generator().manual_seed(0))
     assert whole.shape == (2, 2, 6, 1, 64, 64)
     torch.testing.assert_close(parts, whole, rtol=0, atol=1e-5)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srvp_lite.config import PRESETS, TrainConfig, seconds
-from srvp_lite.schedule import Schedule
+from srvp_lite.config import TrainConfig, seconds
+from srvp_lite.presets import PRESETS
+from srvp_lite.training.schedule import Schedule
 
 
 def test_the_papers_schedule_is_constant_then_falls_linearly_to_zero():

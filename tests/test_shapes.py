@@ -28,7 +28,7 @@ def test_signatures_hold():
 def test_a_wrong_shape_is_caught():
     """The check itself can fail."""
     code = (
-        "import shapes; shapes.install(); import torch, srvp_lite.content as c;"
+        "import shapes; shapes.install(); import torch, srvp_lite.model.content as c;"
         "c.Content(3, 4)(torch.zeros(2, 5, 3)); c.Content(3, 4).forward(torch.zeros(2, 3))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent)

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 import srvp_lite
-from srvp_lite import checkpoint, files, metrics
-from srvp_lite.train import moving_digits
+from srvp_lite import checkpoint, metrics
+from srvp_lite.data.open import moving_digits
+from srvp_lite.utils import files
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["lite-deterministic", "lite-stochastic"]
@@ -35,14 +36,14 @@ def test_a_model_says_how_it_was_made(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_results_belong_to_the_weights(name):
-    results = srvp_lite.results(name)
+    results = srvp_lite.shipped_results(name)
     assert results["made"]["model_sha256"] == files.sha256(checkpoint.find(name))
     assert results["protocol"]["n_samples"] == 100 and results["protocol"]["n_predicted"] == 15
     assert f"evaluate {name}" in results["made"]["command"]
 
 
 def test_the_deterministic_model_beats_both_baselines_by_three_decibels():
-    psnr = srvp_lite.results("lite-deterministic")["psnr"]
+    psnr = srvp_lite.shipped_results("lite-deterministic")["psnr"]
     best = psnr["best_of"]["100"]["mean"]
     assert best > psnr["copy_last"]["mean"] + 3 and best > psnr["mean_frame"]["mean"] + 3
 
@@ -50,7 +51,7 @@ def test_the_deterministic_model_beats_both_baselines_by_three_decibels():
 def test_best_of_many_helps_most_where_the_future_is_open():
     gain = {}
     for name in NAMES:
-        best = srvp_lite.results(name)["psnr"]["best_of"]
+        best = srvp_lite.shipped_results(name)["psnr"]["best_of"]
         gain[name] = best["100"]["mean"] - best["1"]["mean"]
         interval = best["1"]["interval"] + best["100"]["interval"]
         assert gain[name] > interval
@@ -60,12 +61,12 @@ def test_best_of_many_helps_most_where_the_future_is_open():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_published_numbers_can_be_measured_again(name):
     """A few clips and samples of the same test set, scored anew: within the noise of so few of the published mean."""
-    model, data = srvp_lite.load(name), srvp_lite.experiment(name).data
+    model, data = srvp_lite.load(name), srvp_lite.load_experiment(name).data
     clips = moving_digits(data, "test").sample(500, 20, torch.Generator().manual_seed(42))[:60]
     with torch.no_grad():
         future = model.predict(clips[:, :5], 15, 4, generator=torch.Generator().manual_seed(0))
     score = metrics.psnr(future, clips[None, :, 5:].expand_as(future)).mean(dim=(0, 2))
-    published = srvp_lite.results(name)["psnr"]["expected"]["mean"]
+    published = srvp_lite.shipped_results(name)["psnr"]["expected"]["mean"]
     error = score.std().item() / len(score) ** 0.5
     assert abs(score.mean().item() - published) < 4 * error
 
@@ -81,7 +82,7 @@ def test_the_readme_shows_code_that_runs():
 
 def test_results_are_found_or_named():
     with pytest.raises(FileNotFoundError, match="no shipped results named 'nothing'; there are .*lite-deterministic"):
-        srvp_lite.results("nothing")
+        srvp_lite.shipped_results("nothing")
 
 
 def test_an_installed_wheel_carries_the_models(tmp_path):
@@ -91,7 +92,7 @@ def test_an_installed_wheel_carries_the_models(tmp_path):
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    code = f"import srvp_lite; print(srvp_lite.__file__);[(srvp_lite.load(n), srvp_lite.results(n)) for n in {NAMES}]"
+    code = f"import srvp_lite; print(srvp_lite.__file__);[(srvp_lite.load(n), srvp_lite.shipped_results(n)) for n in {NAMES}]"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and str(tmp_path / "installed") in done.stdout, done.stderr

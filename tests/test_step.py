@@ -7,16 +7,18 @@ import shutil
 import pytest
 import torch
 
-from srvp_lite.config import PRESETS, Experiment, ModelConfig
-from srvp_lite.elbo import elbo
-from srvp_lite.step import Step, runs_in_bf16
+from srvp_lite.config import Experiment, SRVPConfig
+from srvp_lite.model.elbo import elbo
+from srvp_lite.presets import PRESETS
+from srvp_lite.training.step import Step
+from srvp_lite.utils.device import runs_in_bf16
 
 CPU = torch.device("cpu")
 LEARNING_RATE = 1e-3
 
 
 def tiny(**changes) -> Experiment:
-    model = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
     t = dataclasses.replace(PRESETS["lite"].train, batch_size=8, n_frames=7, precision="float32", **changes)
     return dataclasses.replace(PRESETS["lite"], model=model, train=t)
 

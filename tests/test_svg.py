@@ -9,13 +9,14 @@ from torch.distributions import Normal, kl_divergence
 
 import srvp_lite
 from srvp_lite import checkpoint, metrics
-from srvp_lite.baselines.svg import SVG, batch_statistics
-from srvp_lite.config import PRESETS, Experiment, ModelConfig, SVGConfig, TrainConfig
-from srvp_lite.evaluate import score_samples
-from srvp_lite.gaussian import Gaussian
-from srvp_lite.models import build
-from srvp_lite.step import Step
-from srvp_lite.train import train
+from srvp_lite.config import Experiment, SRVPConfig, SVGConfig, TrainConfig
+from srvp_lite.evaluation.protocol import score_samples
+from srvp_lite.model.build import build
+from srvp_lite.model.gaussian import Gaussian
+from srvp_lite.model.svg import SVG, batch_statistics
+from srvp_lite.presets import PRESETS
+from srvp_lite.training.loop import train
+from srvp_lite.training.step import Step
 
 SMALL = SVGConfig(nx=16, nf=4, g_dim=8, z_dim=3, rnn_size=12, n_past=3)
 
@@ -183,7 +184,7 @@ def test_it_trains_saves_loads_and_is_scored(tmp_path):
     best = train(experiment, tmp_path / "svg")
     model = srvp_lite.load(best)
     assert isinstance(model, SVG) and model.config == small
-    assert checkpoint.experiment(best) == experiment
+    assert checkpoint.load_experiment(best) == experiment
     x = clips_of(small, t=8)
     scores = score_samples(model, x, 5, 3).metrics["psnr"]
     futures = model.predict(x[:, :5], 3, 3, generator=torch.Generator().manual_seed(0))
@@ -201,4 +202,4 @@ def test_its_loss_falls():
 
 def test_build_knows_both():
     assert isinstance(build(SMALL), SVG)
-    assert isinstance(build(ModelConfig(nx=16, nf=4)), srvp_lite.SRVP)
+    assert isinstance(build(SRVPConfig(nx=16, nf=4)), srvp_lite.SRVP)

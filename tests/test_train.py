@@ -14,10 +14,11 @@ import safetensors.torch
 import torch
 
 import srvp_lite
-from srvp_lite.config import PRESETS, ModelConfig
-from srvp_lite.run_folder import read_log
-from srvp_lite.step import seed_of
-from srvp_lite.train import Diverged, train
+from srvp_lite.config import SRVPConfig
+from srvp_lite.presets import PRESETS
+from srvp_lite.training.loop import Diverged, train
+from srvp_lite.training.run_folder import read_log
+from srvp_lite.utils.seeds import seed_of
 
 SMALL = ["--nf", "4", "--nhx", "8", "--ny", "4", "--nz", "4", "--nh-inf", "16", "--nh-res", "16", "--batch-size", "4",
          "--n-frames", "7", "--n-frames-test", "8", "--val-clips", "4", "--val-samples", "2", "--constant-steps", "30",
@@ -34,7 +35,7 @@ def run(out, *more):
 
 
 def small_experiment(**changes):
-    model = ModelConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
+    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
     t = dataclasses.replace(
         PRESETS["lite"].train, batch_size=4, n_frames=7, n_frames_test=8, val_clips=4, val_samples=2,
         constant_steps=6, decay_steps=4, val_interval=5, checkpoint_interval=5, log_interval=5,
@@ -176,7 +177,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
 import resource, signal, sys, dataclasses
 from pathlib import Path
 from test_train import small_experiment
-from srvp_lite.train import train
+from srvp_lite.training.loop import train
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2}, {len(before) // 2}))
 try:
@@ -195,7 +196,8 @@ def test_what_has_diverged_is_never_saved(tmp_path, monkeypatch):
     """Checkpoints fall between lines of the log here, and the loss breaks before the first."""
     out = tmp_path / "run"
     monkeypatch.setattr(
-        "srvp_lite.model.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
+        "srvp_lite.model.elbo.elbo",
+        lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
     )
     with pytest.raises(Diverged, match=r"became nan between steps 0 and 3\. A smaller"):
         train(small_experiment(checkpoint_interval=3), out, device="cpu")
@@ -253,7 +255,8 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_good_checkpoint
     config["experiment"]["train"]["constant_steps"] = 50
     (out / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr(
-        "srvp_lite.model.elbo", lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")})
+        "srvp_lite.model.elbo.elbo",
+        lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
     )
     with pytest.raises(Diverged, match="became nan between steps 10 and 15.*older and good"):
         train(small_experiment(constant_steps=50, decay_steps=5), out, resume=True, device="cpu")

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from srvp_lite import SRVP, ModelConfig
-from srvp_lite.config import PRESETS, Experiment
-from srvp_lite.official import save_official
+from srvp_lite.checkpoint.official import save_official
+from srvp_lite.config import Experiment, SRVPConfig
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.presets import PRESETS
 
-SMALL = ModelConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
+SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 TRAIN = PRESETS["lite"].train
 
 
@@ -122,7 +123,7 @@ def test_every_variant_predicts_trains_and_comes_back(changes, tmp_path):
 
 @pytest.mark.bad_input
 def test_what_variants_cannot_do_is_said(tmp_path):
-    from srvp_lite import ode
+    from srvp_lite.model import ode
 
     with pytest.raises(ValueError, match="one step per frame"):
         dataclasses.replace(SMALL, transition="gru", steps_per_frame=2)
@@ -143,4 +144,4 @@ def test_what_variants_cannot_do_is_said(tmp_path):
     with pytest.raises(ValueError, match="from frame to frame in one step"):
         model.dynamics.frame(torch.zeros(1, 3), torch.zeros(1, 2), 2)
     with pytest.raises(ValueError, match="only the full SRVP model"):
-        save_official(model, tmp_path, Experiment(dataclasses.replace(ModelConfig(), transition="mlp")))
+        save_official(model, tmp_path, Experiment(dataclasses.replace(SRVPConfig(), transition="mlp")))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from srvp_lite.config import PRESETS, Experiment, VideoConfig
-from srvp_lite.data.store_writer import write_store
-from srvp_lite.data.video import VideoStore, open_videos
-from srvp_lite.train import open_data
+from srvp_lite.config import Experiment, VideoConfig
+from srvp_lite.data.open import open_data
+from srvp_lite.data.video_store import VideoStore, open_videos, write_store
+from srvp_lite.presets import PRESETS
 
 
 def video(number, n_frames, size=(6, 6, 3)):

@@ -9,9 +9,7 @@ from typing import Annotated, Union
 
 import tyro
 
-from srvp_lite.cli.shared import test_set
-
-__all__ = ["COMMANDS", "main", "test_set"]
+__all__ = ["COMMANDS", "main"]
 
 COMMANDS = (  # in the order of the help
     "train",

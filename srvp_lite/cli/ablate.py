@@ -37,8 +37,8 @@ class Options:
 
 
 def run(args: Options) -> None:
-    from srvp_lite import ablate
-    from srvp_lite.cli.shared import write_json
+    from srvp_lite.cli.common import write_json
+    from srvp_lite.explore.ablation import ablate
 
     results = ablate.ablate(
         args.out, args.settings, args.variants, args.data, args.seeds, args.jobs, args.device, args.threads

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 import srvp_lite
-from srvp_lite.cli.shared import experiment_of, presets, write_json
+from srvp_lite.cli.common import experiment_of, presets, write_json
 from srvp_lite.config import Experiment
 
 
@@ -48,9 +48,9 @@ class Options:
 
 
 def run(options: Options) -> None:
-    from srvp_lite import bench as benchmark
-    from srvp_lite.provenance import device_name, made_by
-    from srvp_lite.train import choose_device
+    from srvp_lite.bench.speed import bench as benchmark
+    from srvp_lite.utils.device import choose_device, device_name
+    from srvp_lite.utils.provenance import made_by
 
     args = options.preset
     if args.threads is not None:

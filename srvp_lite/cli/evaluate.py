@@ -11,8 +11,10 @@ import torch
 import tyro
 
 import srvp_lite
-from srvp_lite import checkpoint, files
-from srvp_lite.cli.shared import test_set, write_json
+from srvp_lite import checkpoint
+from srvp_lite.cli.common import write_json
+from srvp_lite.data.open import test_clips
+from srvp_lite.utils import files
 
 
 @dataclass
@@ -60,14 +62,15 @@ class Options:
 
 
 def run(args: Options) -> None:
-    from srvp_lite import evaluate as evaluation
-    from srvp_lite.config import PROTOCOLS, paper_dataset
-    from srvp_lite.provenance import commit, device_name, made_by
-    from srvp_lite.train import choose_device
+    from srvp_lite import evaluation
+    from srvp_lite.evaluation.protocol import digest
+    from srvp_lite.presets import PROTOCOLS, paper_dataset
+    from srvp_lite.utils.device import choose_device, device_name
+    from srvp_lite.utils.provenance import commit, made_by
 
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
-    experiment = checkpoint.experiment(args.model)
+    experiment = checkpoint.load_experiment(args.model)
     data = experiment.data if args.root is None else dataclasses.replace(experiment.data, root=args.root)
     n_cond, n_frames, samples, n_clips, extra = experiment.train.n_cond, experiment.train.n_frames_test, 100, 500, False
     if args.protocol == "paper":
@@ -86,7 +89,7 @@ def run(args: Options) -> None:
                 options[name] = make(device, args)
             except (ImportError, OSError, ValueError) as error:
                 print(f"{name.upper()} is left out: {error}")
-    clips = test_set(data, n_clips, n_frames)
+    clips = test_clips(data, n_clips, n_frames)
     print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {n_cond} frames given")
     print(f"srvp-lite {srvp_lite.__version__}, commit {commit() or 'unknown'}")
     start = time.perf_counter()
@@ -96,7 +99,7 @@ def run(args: Options) -> None:
     made = {
         **made_by(device, time.perf_counter() - start),
         "model_sha256": files.sha256(checkpoint.find(args.model)),
-        "test_set_sha256": evaluation.digest([clips]),
+        "test_set_sha256": digest([clips]),
         "frame_size": model.config.nx,
         "data": dataclasses.asdict(data),
     }
@@ -137,5 +140,5 @@ def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) ->
         plot.save(rows, folder / f"clip{i}.png", n_cond=n_cond, labels=list(chosen), scale=1)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: clips.numpy() for name, clips in chosen.items()})
-    files.write_atomically(folder / "samples.npz", lambda tmp: Path(tmp).write_bytes(buffer.getbuffer()))
+    files.write_bytes(folder / "samples.npz", buffer.getbuffer())
     print(f"Best, worst and random samples of {len(chosen['truth'])} clips written to {folder}")

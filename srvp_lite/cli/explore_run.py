@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import torch
 
-from srvp_lite import checkpoint, explore, files, plot
-from srvp_lite.cli.shared import test_set, write_json
-from srvp_lite.config import DataConfig, Experiment, paper_dataset
+from srvp_lite import checkpoint, explore, plot
+from srvp_lite.cli.common import write_json
+from srvp_lite.config import Experiment, MovingDigitsConfig
 from srvp_lite.data.moving_mnist import Clips
-from srvp_lite.model import SRVP
-from srvp_lite.provenance import made_by
-from srvp_lite.train import choose_device, moving_digits
+from srvp_lite.data.open import moving_digits, test_clips
+from srvp_lite.model.srvp import SRVP
+from srvp_lite.presets import paper_dataset
+from srvp_lite.utils import files
+from srvp_lite.utils.device import choose_device
+from srvp_lite.utils.provenance import made_by
 
 
 @dataclass
@@ -26,12 +29,12 @@ class Loaded:
     def clips(self, n: int, n_frames: int | None = None) -> torch.Tensor:
         """The first n test clips, (n, T, C, H, W) in [0, 1], as long as in the model's tests unless told otherwise."""
         n_frames = n_frames or self.experiment.train.n_frames_test
-        return test_set(self.experiment.data, n, n_frames).to(self.device).float() / 255
+        return test_clips(self.experiment.data, n, n_frames).to(self.device).float() / 255
 
     def truth(self, n: int, n_frames: int) -> Clips | None:
         """The same clips with the truth behind them; None for videos and for the official test set, which have none."""
         data = self.experiment.data
-        if not isinstance(data, DataConfig) or paper_dataset(data) is not None:
+        if not isinstance(data, MovingDigitsConfig) or paper_dataset(data) is not None:
             return None
         generator = torch.Generator(self.device).manual_seed(42)
         return moving_digits(data, "test", self.device).sample_with_truth(n, n_frames, generator)
@@ -46,7 +49,7 @@ def run(name: str, args) -> None:
     out = getattr(common, "out", None)
     if out is not None and out.suffix.lower() not in (known := plot.ANIMATED + plot.STILL + plot.VIDEO):
         raise ValueError(f"pictures end in {', '.join(known)}; {str(out)!r} does not")  # before the work, not after
-    experiment = checkpoint.experiment(common.model)
+    experiment = checkpoint.load_experiment(common.model)
     if common.root is not None:
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, root=common.root))
     numbers = EXPERIMENTS[name](Loaded(model, experiment, device), args)
@@ -126,7 +129,7 @@ def swap(loaded: Loaded, args) -> dict:
         rows = [top, *(torch.cat([m[None], row]) for m, row in zip(motions, grid))]
         # A row of clips side by side is one wide clip.
         draw(args, [torch.cat([torch.cat(list(row), dim=-1) for row in rows], dim=-2)], [])
-    if not isinstance(loaded.experiment.data, DataConfig):
+    if not isinstance(loaded.experiment.data, MovingDigitsConfig):
         print("What a perfect swap would show is known of moving digits only: no score for videos.")
         return {}
     data = {split: moving_digits(loaded.experiment.data, split, loaded.device) for split in ("train", "test")}
@@ -174,7 +177,7 @@ def walk(loaded: Loaded, args) -> dict:
 
 
 def readouts(loaded: Loaded, args) -> dict:
-    if not isinstance(loaded.experiment.data, DataConfig):
+    if not isinstance(loaded.experiment.data, MovingDigitsConfig):
         raise ValueError("what is to be read must be known, as it is of moving digits; videos have no such truth")
     train, test = (moving_digits(loaded.experiment.data, split, loaded.device) for split in ("train", "test"))
     t = loaded.experiment.train

@@ -6,7 +6,9 @@ from typing import Literal
 
 import tyro
 
-from srvp_lite import checkpoint, files
+from srvp_lite import checkpoint
+from srvp_lite.checkpoint.weights import parts_of
+from srvp_lite.utils import files
 
 
 @dataclass
@@ -28,20 +30,20 @@ class Options:
 
 def run(args: Options) -> None:
     if args.layout == "official":
-        from srvp_lite.official import save_official
+        from srvp_lite.checkpoint.official import save_official
 
-        folder = save_official(checkpoint.load(args.run), args.out, checkpoint.experiment(args.run))
+        folder = save_official(checkpoint.load(args.run), args.out, checkpoint.load_experiment(args.run))
         print(f"Written to {folder}: config.json and model.pt")
         return
     model, header = checkpoint.load(args.run), checkpoint.read_header(checkpoint.find(args.run))
     first = checkpoint.save(
         model, args.out / "model.safetensors", half=True, max_bytes=int(args.max_megabytes * 1e6), **header["info"]
     )
-    written = checkpoint.parts_of(first)
+    written = parts_of(first)
     for name in ("config.json", "log.jsonl", "results.json"):
         if (args.run / name).is_file():
             content = (args.run / name).read_bytes()
-            files.write_atomically(args.out / name, lambda tmp, content=content: Path(tmp).write_bytes(content))
+            files.write_bytes(args.out / name, content)
             written.append(args.out / name)
     for path in written:
         print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")

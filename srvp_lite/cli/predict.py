@@ -7,7 +7,7 @@ import torch
 import tyro
 
 from srvp_lite import checkpoint
-from srvp_lite.cli.shared import test_set
+from srvp_lite.data.open import test_clips
 
 
 @dataclass
@@ -48,16 +48,16 @@ class Options:
 
 def run(args: Options) -> None:
     from srvp_lite import plot
-    from srvp_lite.train import choose_device
+    from srvp_lite.utils.device import choose_device
 
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
-    experiment = checkpoint.experiment(args.model)
+    experiment = checkpoint.load_experiment(args.model)
     n_cond, what = experiment.train.n_cond, f"test clip {args.clip}"
     if args.video is not None:
         clip, what = own_clip(args, model, n_cond), args.video.name
     else:
-        clips = test_set(experiment.data, args.clip + 1, n_cond + args.n_frames)
+        clips = test_clips(experiment.data, args.clip + 1, n_cond + args.n_frames)
         if len(clips) <= args.clip:
             raise ValueError(f"there are {len(clips)} test clips, number {args.clip} was asked for; they count from 0")
         clip = clips[args.clip : args.clip + 1].float() / 255
@@ -80,7 +80,7 @@ def run(args: Options) -> None:
 def own_clip(args: Options, model, n_cond: int) -> torch.Tensor:
     """The frames of a reader's video from `start` on, (1, T, C, H, W) in [0, 1]: those given and, if it is long enough,
     those to be predicted."""
-    from srvp_lite.data.decode import read_video, square
+    from srvp_lite.data.video_files import read_video, square
 
     size, grey = model.config.nx, model.config.nc == 1
     last = args.start + args.every * (n_cond + args.n_frames - 1)

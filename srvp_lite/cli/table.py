@@ -25,7 +25,7 @@ class Options:
 
 
 def run(args: Options) -> None:
-    from srvp_lite.paper import comparison
+    from srvp_lite.evaluation.paper_tables import comparison
 
     for path in args.results:
         if not path.is_file():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from srvp_lite.cli.shared import experiment_of, presets
+from srvp_lite.cli.common import experiment_of, presets
 from srvp_lite.config import Experiment
 
 
@@ -38,7 +38,7 @@ class Options:
 
 
 def run(options: Options) -> None:
-    from srvp_lite.train import train
+    from srvp_lite.training.loop import train
 
     args = options.preset
     if args.threads is not None:

@@ -7,7 +7,6 @@ a dozen lines.
 from __future__ import annotations
 
 import gzip
-import os
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from srvp_lite.data.fetch import fetch
+from srvp_lite.utils.download import data_dir, fetch
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -106,11 +105,6 @@ def read_mnist(split: str, root: str | Path | None = None) -> tuple[np.ndarray, 
     if len(images) != len(labels):
         raise ValueError(f"{folder} holds {len(images)} images and {len(labels)} labels of MNIST's {split} set")
     return images, labels
-
-
-def data_dir(root: str | Path | None = None) -> Path:
-    """`root`, or the folder that the environment variable SRVP_DATA_DIR names, or ./downloads."""
-    return Path(root or os.environ.get("SRVP_DATA_DIR") or "downloads")
 
 
 def find_mnist(root: str | Path | None = None) -> Path:

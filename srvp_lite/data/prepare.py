@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from srvp_lite.data import fetch
-from srvp_lite.data.decode import VIDEO_ENDINGS, read_tfrecords, read_video, square
-from srvp_lite.data.digits import data_dir, download_mnist
+from srvp_lite.data.digits import download_mnist
 from srvp_lite.data.moving_mnist import official_test_set
-from srvp_lite.data.store_writer import Decode, write_store
-from srvp_lite.data.video import VideoStore
+from srvp_lite.data.tfrecords import read_tfrecords
+from srvp_lite.data.video_files import VIDEO_ENDINGS, read_video, square
+from srvp_lite.data.video_store import Decode, VideoStore, write_store
+from srvp_lite.utils import download
+from srvp_lite.utils.download import data_dir
 
 Videos = Iterable[tuple[str, Decode]]
 
@@ -43,12 +44,12 @@ def kth(root: str | Path | None = None, n_test: int = 1000, n_frames: int = 40) 
         if not any((folder / "raw" / action).glob("*.avi")):
             archive = folder / "downloads" / f"{action}.zip"
             explained(
-                lambda archive=archive, action=action: fetch.fetch(
-                    [f"{host}{action}.zip" for host in KTH_HOSTS], archive, check=fetch.is_zip
+                lambda archive=archive, action=action: download.fetch(
+                    [f"{host}{action}.zip" for host in KTH_HOSTS], archive, check=download.is_zip
                 ),
                 f"If you have the videos, put them into {folder / 'raw'}/ACTION/, as personNN_ACTION_dN_uncomp.avi.",
             )
-            fetch.unpack(archive, folder / "raw" / action)
+            download.unpack(archive, folder / "raw" / action)
     files = {}
     for action in KTH_ACTIONS:
         for path in sorted((folder / "raw" / action).glob("*.avi")):
@@ -139,10 +140,10 @@ def bair(root: str | Path | None = None) -> Path:
     if not all(records.values()):
         archive = folder / "downloads" / "bair_robot_pushing_dataset_v0.tar"
         explained(
-            lambda: fetch.fetch(BAIR_SOURCES, archive, check=fetch.is_tar),
+            lambda: download.fetch(BAIR_SOURCES, archive, check=download.is_tar),
             f"If you have the files, put them into {folder}/softmotion30_44k/train and test, as *.tfrecords.",
         )
-        fetch.unpack(archive, folder)
+        download.unpack(archive, folder)
         records = {s: sorted((folder / "softmotion30_44k" / s).glob("*.tfrecords")) for s in ("train", "test")}
 
     def frames(example: dict[str, list[bytes]], name: str) -> np.ndarray:

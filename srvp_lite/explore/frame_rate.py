@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from srvp_lite import metrics
-from srvp_lite.evaluate import mean_and_interval, score_samples
-from srvp_lite.model import SRVP
+from srvp_lite.evaluation.protocol import score_samples
+from srvp_lite.metrics.intervals import mean_and_interval
+from srvp_lite.model.srvp import SRVP
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Shaped
@@ -38,13 +39,13 @@ def at_rates(
     shows the time i / r after the last conditioning frame: rate 0.5 shows every second frame, rate 2 one between each
     two. Rates are any positive fractions (taken to the nearest with a denominator up to 10,000). All are cut from one
     run, so they have the same y_1 and z, and frames that show one instant are equal. `method` and `steps_per_frame`
-    are those of `srvp_lite.ode.predict`: the model's own number of Euler steps by default, whatever the rate, so a
+    are those of `srvp_lite.model.ode.predict`: the model's own number of Euler steps by default, whatever the rate, so a
     frame between two states lies on the straight line between them; more steps bend it.
 
     Returns, for each rate, (n_samples, B, floor(n_frames * rate), C, H, W) in (0, 1). Raises ValueError for rates and
     counts that show nothing. Needs torchdiffeq: pip install "srvp-lite[ode]".
     """
-    from srvp_lite import ode  # an extra of the package
+    from srvp_lite.model import ode  # an extra of the package
 
     if n_frames < 1:
         raise ValueError(f"n_frames must be at least 1 frame interval, got {n_frames}")

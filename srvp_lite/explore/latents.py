@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from srvp_lite.explore.content import content_of, decode, motion_of
-from srvp_lite.explore.measure import centre
-from srvp_lite.model import SRVP
+from srvp_lite.explore.swap import content_of, decode, motion_of
+from srvp_lite.model.srvp import SRVP
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -153,3 +152,16 @@ def pca(
 def check_index(name: str, index: int, low: int, above: int) -> None:
     if not low <= index < above:
         raise ValueError(f"{name} must be from {low} to {above - 1} here, got {index}")
+
+
+def centre(frames: Float[Tensor, "*b c h w"]) -> Float[Tensor, "*b 2"]:
+    """The centre of brightness of each frame: its row and column, in pixels, each pixel weighted by its value.
+
+    Frames (..., C, H, W), not negative; the channels are averaged. A black frame has no centre: NaN.
+    """
+    if frames.ndim < 3:
+        raise ValueError(f"expected frames (..., C, H, W), got {tuple(frames.shape)}")
+    grey = frames.mean(dim=-3)
+    rows, columns = (torch.arange(n, dtype=grey.dtype, device=grey.device) for n in grey.shape[-2:])
+    total = grey.sum(dim=(-2, -1))
+    return torch.stack([grey.sum(dim=-1) @ rows, grey.sum(dim=-2) @ columns], dim=-1) / total[..., None]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from srvp_lite.explore.measure import bootstrap
+from srvp_lite.metrics.intervals import bootstrap
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, Num

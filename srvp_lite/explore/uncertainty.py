@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from srvp_lite.explore.measure import bootstrap
-from srvp_lite.model import SRVP, evaluation_mode
+from srvp_lite.metrics.intervals import bootstrap
+from srvp_lite.model.clips import evaluation_mode
+from srvp_lite.model.srvp import SRVP
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Num

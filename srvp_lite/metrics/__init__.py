@@ -1,6 +1,11 @@
-"""Scores of predicted frames, and predictions that need no model. Tensors in, tensors out."""
+"""Scores of predicted frames, and predictions that need no model. Tensors in, tensors out.
 
+Read in chapter 1: `pixels` (PSNR, SSIM), `naive` (copy the last frame, the mean frame). Read in chapter 8:
+`perceptual` (LPIPS), `fvd` (a Frechet distance of videos), `intervals` (how sure a number is).
+"""
+
+from srvp_lite.metrics.intervals import bootstrap, mean_and_interval
 from srvp_lite.metrics.naive import copy_last, mean_frame
 from srvp_lite.metrics.pixels import psnr, ssim
 
-__all__ = ["copy_last", "mean_frame", "psnr", "ssim"]
+__all__ = ["bootstrap", "copy_last", "mean_and_interval", "mean_frame", "psnr", "ssim"]

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from srvp_lite.data.digits import data_dir
-from srvp_lite.data.fetch import fetch, is_zip
-from srvp_lite.files import sha256
+from srvp_lite.utils.download import data_dir, fetch, is_zip
+from srvp_lite.utils.files import sha256
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8

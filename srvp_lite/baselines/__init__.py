@@ -1,1 +1,0 @@
-"""The rivals of SRVP, in compact form."""

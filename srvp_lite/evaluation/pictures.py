@@ -1,0 +1,49 @@
+"""The best, the worst and a random future beside the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from srvp_lite.evaluation.protocol import METRICS, as_floats, to_bytes
+from srvp_lite.model.build import VideoModel
+from srvp_lite.utils.seeds import seed_of
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped, UInt8
+    from torch import Tensor
+
+
+@torch.no_grad()
+def best_worst_random(
+    model: VideoModel,
+    clips: Shaped[Tensor, "n t c h w"],
+    n_cond: int,
+    n_samples: int,
+    seed: int = 42,
+    metric: str = "psnr",
+    n_clips: int = 8,
+    steps_per_frame: int | None = None,
+) -> dict[str, UInt8[Tensor, "first t c h w"]]:
+    """For the first clips: the truth, the best and the worst of as many samples by a metric, and the first one drawn.
+
+    The samples are drawn for the pictures, eight at a time. Bytes (n, T, C, H, W), conditioning frames included.
+    """
+    clips = as_floats(clips[:n_clips].to(next(model.parameters()).device))
+    generator = torch.Generator(clips.device).manual_seed(seed_of(seed, 0, 0, "pictures"))
+    given, truth = clips[:, :n_cond], clips[:, n_cond:]
+    chosen, best, worst = {"truth": truth}, None, None
+    for start in range(0, n_samples, 8):
+        n = min(8, n_samples - start)
+        futures = model.predict(given, truth.shape[1], n, steps_per_frame, generator=generator).float()
+        scores = METRICS[metric](futures, truth[None].expand_as(futures)).mean(dim=2)
+        for future, score in zip(futures, scores):
+            if best is None:
+                best = worst = score
+                chosen |= {"best": future, "worst": future, "random": future}
+            better, worse = ((m)[:, None, None, None, None] for m in (score > best, score < worst))
+            chosen["best"] = torch.where(better, future, chosen["best"])
+            chosen["worst"] = torch.where(worse, future, chosen["worst"])
+            best, worst = torch.maximum(best, score), torch.minimum(worst, score)
+    return {name: to_bytes(torch.cat([given, future], 1)).cpu() for name, future in chosen.items()}

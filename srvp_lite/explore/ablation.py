@@ -1,0 +1,314 @@
+"""What each part is worth: the model without it, and a rival, trained and scored alike (paper, section 4.1).
+
+Read in chapter 9. Every run is a process of its own with a folder of its own, so several go at once and all can be
+stopped and gone on with. The variants of SRVP differ in their model's configuration only: same data, batches, steps,
+schedule. SVG has its own loss and learning rate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import multiprocessing
+import multiprocessing.connection
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from srvp_lite import checkpoint, metrics
+from srvp_lite.config import AblationConfig, Experiment, SVGConfig
+from srvp_lite.data.open import moving_digits
+from srvp_lite.evaluation.protocol import as_floats, score_samples
+from srvp_lite.evaluation.results import calibration
+from srvp_lite.model.build import build
+from srvp_lite.presets import PRESETS
+from srvp_lite.training import roofline
+from srvp_lite.training.loop import StopRequest, train
+from srvp_lite.utils.device import choose_device, synchronize
+from srvp_lite.utils.files import write_json
+from srvp_lite.utils.provenance import made_by
+
+# Of each variant: its name in tables, its row in the paper's, and what it changes in the model's configuration.
+VARIANTS: dict[str, tuple[str, str | None, dict]] = {
+    "srvp": ("SRVP", "SRVP", {}),
+    "euler2": ("SRVP, 2 Euler steps", None, {"steps_per_frame": 2}),
+    "mlp": ("MLP transition", "SRVP, MLP transition", {"transition": "mlp"}),
+    "gru": ("GRU transition", "SRVP, GRU transition", {"transition": "gru"}),
+    "no-z": ("without z", "SRVP without z", {"nz": 0}),
+    "no-w": ("without w", None, {"use_w": False}),
+    "no-lstm": ("without LSTM", None, {"q_z": "window"}),
+    "svg": ("SVG", "SVG", {}),
+}
+PRESETS_OF = {"lite": ("lite", "svg-lite"), "paper": ("smmnist", "svg-smmnist")}  # ours, the rival's
+DATA = ("stochastic", "deterministic")
+
+
+def experiment_of(variant: str, data: str, seed: int, settings: AblationConfig) -> Experiment:
+    """The experiment of one run. Raises ValueError, naming what there is, for an unknown variant, data set or size."""
+    for value, known in ((variant, VARIANTS), (data, DATA), (settings.size, PRESETS_OF)):
+        if value not in known:
+            raise ValueError(f"unknown {value!r}; there are {', '.join(known)}")
+    ours, rival = PRESETS_OF[settings.size]
+    preset = PRESETS[rival if variant == "svg" else ours]
+    constant = settings.steps // 4
+    return Experiment(
+        dataclasses.replace(preset.model, **VARIANTS[variant][2]),
+        dataclasses.replace(PRESETS[ours].data, stochastic=data == "stochastic"),
+        dataclasses.replace(
+            preset.train,
+            seed=seed,
+            batch_size=PRESETS[ours].train.batch_size,
+            constant_steps=constant,
+            decay_steps=settings.steps - constant,
+            precision=settings.precision,
+            val_interval=settings.steps,
+            val_clips=16,
+        ),
+    )
+
+
+def ablate(
+    out: str | Path,
+    settings: AblationConfig,
+    variants: tuple[str, ...] = tuple(VARIANTS),
+    data: tuple[str, ...] = DATA,
+    seeds: tuple[int, ...] = (1, 2, 3),
+    jobs: int = 1,
+    device: str = "auto",
+    threads: int | None = None,
+    say=print,
+) -> dict:
+    """Trains and scores every variant on every data set with every seed, `jobs` at a time, in folders under `out`.
+
+    Runs that are done are left alone, those begun go on. Returns the results of all done so far, and keeps them in
+    `out`/results.json. All seeds' first variants come before any second seed, so that an interrupted table has whole
+    rows. Raises ValueError for settings other than those of the folder, RuntimeError at the end if a run failed.
+    """
+    out = Path(out)
+    start = time.perf_counter()
+    wanted = [(v, d, s) for s in seeds for d in data for v in variants]
+    for v, d, s in wanted:
+        experiment_of(v, d, s, settings)  # complain now, not in an hour
+    known = out / "settings.json"
+    if known.is_file() and json.loads(known.read_text()) != dataclasses.asdict(settings):
+        raise ValueError(f"{out} holds runs with other settings ({known}); choose another --out")
+    write_json(known, dataclasses.asdict(settings))
+    waiting = [run for run in wanted if not (folder_of(out, *run) / "scores.json").is_file()]
+    running: dict = {}
+    failed, context = [], multiprocessing.get_context("spawn")  # CUDA allows no fork
+    with StopRequest() as stop:
+        while waiting or running:
+            while waiting and len(running) < jobs and not stop.requested:
+                run = waiting.pop(0)
+                process = context.Process(target=one_run, args=(out, *run, settings, device, threads))
+                process.start()
+                running[process.sentinel] = (process, run)
+            for sentinel in multiprocessing.connection.wait(list(running), timeout=1.0):
+                process, run = running.pop(sentinel)
+                process.join()
+                if (folder_of(out, *run) / "scores.json").is_file():
+                    done = collect(out, wanted, settings, device, time.perf_counter() - start)
+                    say(f"{len(done['runs'])} of {len(wanted)} runs done: {name_of(*run)}")
+                elif not stop.requested:
+                    failed.append(run)
+                    say(f"{name_of(*run)} failed; see {folder_of(out, *run) / 'output.txt'}")
+            if stop.requested:
+                waiting = []
+                for process, _ in running.values():
+                    process.terminate()  # they save and stop
+    if failed:
+        raise RuntimeError(
+            f"{len(failed)} run(s) failed: {', '.join(name_of(*run) for run in failed)}. Their output.txt says why; "
+            "the same command tries them again and leaves the others alone"
+        )
+    results = collect(out, wanted, settings, device, time.perf_counter() - start)
+    if not results["missing"]:
+        results["cost"] = frame_costs(settings, variants, choose_device(device))
+        write_json(out / "results.json", results)
+    return results
+
+
+def name_of(variant: str, data: str, seed: int) -> str:
+    return f"{variant}-{data}-{seed}"
+
+
+def folder_of(out: Path, variant: str, data: str, seed: int) -> Path:
+    return out / name_of(variant, data, seed)
+
+
+def one_run(out: Path, variant: str, data: str, seed: int, settings: AblationConfig, device: str, threads: int | None):
+    """Trains one model as far as it has to go, and scores it: the work of one process, its words in output.txt."""
+    folder = folder_of(out, variant, data, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    experiment = experiment_of(variant, data, seed, settings)
+    with open(folder / "output.txt", "a", buffering=1) as words:
+        with contextlib.redirect_stdout(words), contextlib.redirect_stderr(words):
+            start = time.perf_counter()
+            train(experiment, folder, "auto", device)
+            last = folder / "last.safetensors"
+            info = checkpoint.read_header(last)["info"]
+            if info["step"] < settings.steps:
+                return  # stopped as asked
+            where = choose_device(device)
+            scores = score(checkpoint.load(last, where), experiment, settings, where)
+            made = made_by(where, time.perf_counter() - start)
+            write_json(folder / "scores.json", {"variant": variant, "data": data, "seed": seed, **scores, "made": made})
+
+
+@torch.no_grad()
+def score(model, experiment: Experiment, settings: AblationConfig, device: torch.device) -> dict:
+    """Scores of a trained model: near, over as many frames as the preset's tests predict, and far, frame by frame."""
+    t = experiment.train
+    near = t.n_frames_test - t.n_cond
+    data = moving_digits(experiment.data, "test", device)
+    n_frames = t.n_cond + max(near, settings.n_predicted)
+    clips = data.sample_bytes(settings.n_clips, n_frames, torch.Generator(device).manual_seed(42))
+    scores = score_samples(model, clips, t.n_cond, settings.n_samples)
+    result = {"parameters": sum(p.numel() for p in model.parameters()), "near": near}
+    for name, values in scores.metrics.items():  # each (samples, clips, frames)
+        result[name] = {
+            "best": values[:, :, :near].mean(dim=2).amax(dim=0).mean().item(),
+            "expected": values[:, :, :near].mean().item(),
+            "per_frame": values.mean(dim=(0, 1)).tolist(),
+        }
+    found = calibration(scores, settings.n_samples)
+    result["spread"], result["error"] = found["spread"], found["error"]
+    some = as_floats(clips[:, : t.n_cond + near])
+    result["other_steps" if not isinstance(model.config, SVGConfig) else "batch_norm"] = other_ways(
+        model, some, t.n_cond
+    )
+    return result
+
+
+def other_ways(model, clips: torch.Tensor, n_cond: int) -> dict[str, dict[str, float]]:
+    """PSNR of five samples when predicting otherwise than in training: with other Euler steps or, for SVG, with
+    batch norms that look at the batch."""
+    if isinstance(model.config, SVGConfig):
+        ways = {name: {"batch_norm": name} for name in ("running", "batch")}
+    elif model.config.transition == "residual":
+        ways = {str(k): {"steps_per_frame": k} for k in (1, 2, 4, 8)}
+    else:
+        return {}
+    results = {}
+    for name, options in ways.items():
+        generator = torch.Generator(clips.device).manual_seed(42)
+        futures = model.predict(clips[:, :n_cond], clips.shape[1] - n_cond, 5, generator=generator, **options)
+        psnr = metrics.psnr(futures, clips[None, :, n_cond:].expand_as(futures)).mean(dim=2)
+        results[name] = {"best": psnr.amax(0).mean().item(), "expected": psnr.mean().item()}
+    return results
+
+
+def collect(
+    out: Path, wanted: list[tuple[str, str, int]], settings: AblationConfig, device: str, seconds: float
+) -> dict:
+    """The results of all runs done so far, also written to `out`/results.json."""
+    files = [folder_of(out, *run) / "scores.json" for run in wanted]
+    runs = [json.loads(file.read_text()) for file in files if file.is_file()]
+    baselines = {d: baseline_scores(d, settings) for d in dict.fromkeys(run["data"] for run in runs)}
+    results = {
+        "made": made_by(choose_device(device), seconds),
+        "settings": dataclasses.asdict(settings),
+        "baselines": baselines,
+        "runs": runs,
+        "missing": [name_of(*run) for run, file in zip(wanted, files) if not file.is_file()],
+    }
+    write_json(out / "results.json", results)
+    return results
+
+
+def baseline_scores(data: str, settings: AblationConfig) -> dict[str, list[float]]:
+    """PSNR per frame of the two predictions that need no model, on the same clips."""
+    experiment = experiment_of("srvp", data, 1, settings)
+    t = experiment.train
+    n_frames = t.n_cond + max(t.n_frames_test - t.n_cond, settings.n_predicted)
+    clips = moving_digits(experiment.data, "test").sample_bytes(
+        settings.n_clips, n_frames, torch.Generator().manual_seed(42)
+    )
+    clips = as_floats(clips)
+    given, truth = clips[:, : t.n_cond], clips[:, t.n_cond :]
+    return {
+        f.__name__: metrics.psnr(f(given, truth.shape[1]), truth).mean(dim=0).tolist()
+        for f in (metrics.copy_last, metrics.mean_frame)
+    }
+
+
+def frame_costs(settings: AblationConfig, variants: tuple[str, ...], device: torch.device, rounds: int = 5) -> dict:
+    """What one predicted frame costs each variant, for 16 clips at a time: operations, counted, and seconds, medians
+    over rounds in which the variants take turns."""
+    models = {}
+    for variant in variants:
+        experiment = experiment_of(variant, "stochastic", 1, settings)
+        models[variant] = build(experiment.model).to(device, memory_format=torch.channels_last).eval()
+    config = next(iter(models.values())).config
+    n_cond, n = PRESETS[PRESETS_OF[settings.size][0]].train.n_cond, 20
+    x = torch.rand(16, n_cond, config.nc, config.nx, config.nx, device=device)
+
+    def seconds(model, frames: int) -> float:
+        synchronize(device)
+        start = time.perf_counter()
+        model.predict(x, frames)
+        synchronize(device)
+        return time.perf_counter() - start
+
+    times: dict[str, list[float]] = {variant: [] for variant in models}
+    for number in range(-1, rounds):  # the first is a warm-up
+        for variant, model in models.items():
+            spent = (seconds(model, 1 + n) - seconds(model, 1)) / n / len(x)
+            if number >= 0:
+                times[variant].append(spent)
+    return {
+        variant: {"flop": roofline.frame_flop(model.config, n_cond), "seconds": statistics.median(times[variant])}
+        for variant, model in models.items()
+    }
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+def band(results: dict, variant: str, data: str, metric: str = "psnr", kind: str = "best") -> list[float]:
+    """A score of a variant on a data set, one number per seed."""
+    return [r[metric][kind] for r in results["runs"] if (r["variant"], r["data"]) == (variant, data)]
+
+
+def rows(results: dict) -> list[tuple[str, ...]]:
+    """Table rows: variant, PSNR and SSIM of the best sample as mean and range over seeds, and the paper's PSNR, for the
+    stochastic and the deterministic data set in turn. A cell is empty where there is no number."""
+    from srvp_lite.evaluation.paper_tables import PAPER
+
+    def cell(values: list[float], digits: int) -> str:
+        if not values:
+            return ""
+        return f"{statistics.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+    lines = []
+    for variant, (label, paper_row, _) in VARIANTS.items():
+        cells = [label]
+        for data, table in zip(DATA, ("smmnist", "mmnist")):
+            paper = PAPER[table].rows.get(paper_row, {}).get("psnr") if paper_row else None
+            cells += [cell(band(results, variant, data), 2), cell(band(results, variant, data, "ssim"), 3)]
+            cells.append("" if paper is None else f"{paper[0]:.2f}")
+        if any(cells[1:3]) or any(cells[4:6]):
+            lines.append(tuple(cells))
+    return lines
+
+
+def table(results: dict) -> str:
+    """The results for a terminal."""
+    head = ("", *(f"{d}: {c}" for d in DATA for c in ("PSNR", "SSIM", "paper's PSNR")))
+    lines = [head, *rows(results)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    text = "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in lines)
+    s = results["settings"]
+    seeds = sorted({r["seed"] for r in results["runs"]})
+    text += (
+        f"\n{s['steps']} steps each, seeds {', '.join(map(str, seeds))}; best of {s['n_samples']} samples, "
+        f"{s['n_clips']} clips; mean (lowest to highest seed)"
+    )
+    if results["missing"]:
+        text += f"\nStill to do: {', '.join(results['missing'])}"
+    return text

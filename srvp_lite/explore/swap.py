@@ -1,0 +1,115 @@
+"""One clip's content on another clip's motion: w from here, y from there (paper, sections 3.2 and 4).
+
+The model says x_t = g(y_t, w). If the split is real, the two halves can be recombined.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from srvp_lite.model.clips import evaluation_mode
+from srvp_lite.model.srvp import SRVP, repeat
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+
+@torch.no_grad()
+def content_of(model: SRVP, x: Float[Tensor, "b t c h w"]) -> tuple[Float[Tensor, "b nw"], list[Tensor] | None]:
+    """What does not move: w of the last nt_inf frames and, for a model with skips, the last frame's features."""
+    with evaluation_mode(model):
+        h, skips = model.encode(x)
+        return model.content(model.content_encodings(h)), skips
+
+
+@torch.no_grad()
+def motion_of(
+    model: SRVP,
+    x: Float[Tensor, "b t c h w"],
+    n_frames: int = 0,
+    n_samples: int = 1,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "sb t_all ny"]:
+    """What moves: the states of the clips from the posterior, then those of `n_frames` more from the prior.
+
+    Returns (n_samples * B, T + n_frames, ny), samples outermost. One generator gives here the states behind
+    `SRVP.reconstruct`, or those behind `SRVP.predict` for n_frames > 0.
+    """
+    if n_frames < 0 or n_samples < 1:
+        raise ValueError(
+            f"n_frames must be at least 0 and n_samples at least 1, got n_frames={n_frames}, n_samples={n_samples}"
+        )
+    c = model.config
+    with evaluation_mode(model):
+        h, _ = model.encode(x)
+        q_y = repeat(model.inference.q_y(h[:, : c.nt_inf]), n_samples)
+        q_z = repeat(model.inference.q_z(h), n_samples)
+        if not n_frames:  # the order in which `reconstruct` draws
+            z = q_z.sample(generator)
+            return model.dynamics.rollout(q_y.sample(generator), z, c.steps_per_frame)[0]
+        y_1 = q_y.sample(generator)  # the order in which `predict` draws
+        given, _ = model.dynamics.rollout(y_1, q_z.sample(generator), c.steps_per_frame)
+        future, _ = model.dynamics.generate(given[:, -1], n_frames, c.steps_per_frame, generator)
+        return torch.cat([given, future[:, c.steps_per_frame - 1 :: c.steps_per_frame]], dim=1)
+
+
+@torch.no_grad()
+def decode(
+    model: SRVP, w: Float[Tensor, "b nw"], y: Float[Tensor, "b t ny"], skips: list[Tensor] | None = None
+) -> Float[Tensor, "b t c h w"]:
+    """`SRVP.decode` in evaluation mode, some 2,000 frames of 32x32 pixels at a time, so that memory stays small."""
+    n = max(1, 2000 * 32**2 // (model.config.nx**2 * y.shape[1]))
+    parts = zip(w.split(n), y.split(n), *([s.split(n) for s in skips] if skips is not None else []))
+    with evaluation_mode(model):
+        return torch.cat([model.decode(w, y, list(s) or None) for w, y, *s in parts])
+
+
+def swap_content(
+    model: SRVP,
+    content_from: Float[Tensor, "b t_content c h w"],
+    motion_from: Float[Tensor, "b t_motion c h w"],
+    n_frames: int = 0,
+    n_samples: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "*s b t_all c h w"]:
+    """Clips with the looks of `content_from` and the motion of `motion_from`, pair by pair.
+
+    w, and the skip features of a model that has them, are read from the last frames of `content_from`; y from
+    `motion_from`, whole clips through the posterior. With `n_frames`, so many are predicted after those. The two may
+    differ in length, not in number: to combine all with all there is `swap_grid`.
+
+    Returns (B, T + n_frames, C, H, W) in (0, 1), T being the length of `motion_from`; with `n_samples` as many draws
+    of the motion, (n_samples, B, T + n_frames, C, H, W). A clip swapped with itself is `SRVP.reconstruct` of it, and
+    its predicted part `SRVP.predict`, if the generators agree.
+    """
+    if len(content_from) != len(motion_from):
+        raise ValueError(
+            f"clips are swapped pair by pair, so there must be as many of both, got {len(content_from)} contents and "
+            f"{len(motion_from)} motions; swap_grid combines all with all"
+        )
+    n = 1 if n_samples is None else n_samples
+    y = motion_of(model, motion_from, n_frames, n, generator)
+    w, skips = content_of(model, content_from)
+    skips = None if skips is None else [s.repeat(n, 1, 1, 1) for s in skips]
+    frames = decode(model, w.repeat(n, 1), y, skips)
+    return frames if n_samples is None else frames.unflatten(0, (n, -1))
+
+
+def swap_grid(
+    model: SRVP,
+    contents: Float[Tensor, "n_contents t_content c h w"],
+    motions: Float[Tensor, "n_motions t_motion c h w"],
+    n_frames: int = 0,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "n_motions n_contents t_all c h w"]:
+    """Every content on every motion: a row moves as one, a column looks as one. Arguments as in `swap_content`.
+
+    Each motion is drawn once, so the clips of a row share their y exactly.
+    """
+    y = motion_of(model, motions, n_frames, 1, generator).repeat_interleave(len(contents), dim=0)
+    w, skips = content_of(model, contents)
+    skips = None if skips is None else [s.repeat(len(motions), 1, 1, 1) for s in skips]
+    return decode(model, w.repeat(len(motions), 1), y, skips).unflatten(0, (len(motions), len(contents)))
