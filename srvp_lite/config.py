@@ -259,7 +259,6 @@ class TrainConfig:
             raise ValueError(f"clip_grad_norm must be positive, or left out, got {self.clip_grad_norm}")
         if not 0 < self.kl_start <= 1:
             raise ValueError(f"kl_start is a share of the final weights, above 0 and at most 1, got {self.kl_start}")
-        object.__setattr__(self, "kl_warmup", tuple(self.kl_warmup))  # a list where it was read from JSON
         if len(self.kl_warmup) != 2 or not 0 <= self.kl_warmup[0] <= self.kl_warmup[1] <= 1:
             raise ValueError(f"kl_warmup is two shares of the run, the first not the larger, got {self.kl_warmup}")
         if self.time_budget is not None:
@@ -329,8 +328,11 @@ class Experiment:
     @classmethod
     def from_dict(cls, d: dict) -> Experiment:
         data = VideoConfig if "dataset" in d["data"] else MovingDigitsConfig
+        train = dict(d["train"])
+        if "kl_warmup" in train:
+            train["kl_warmup"] = tuple(train["kl_warmup"])  # a list in JSON
         try:
-            return cls(model_config(d["model"]), data(**d["data"]), TrainConfig(**d["train"]))
+            return cls(model_config(d["model"]), data(**d["data"]), TrainConfig(**train))
         except TypeError as error:
             raise ValueError(f"these settings are of another version of srvp-lite ({error})") from error
 

@@ -38,11 +38,11 @@ class Options:
 
 def run(args: Options) -> None:
     from srvp_lite.cli.common import write_json
-    from srvp_lite.explore.ablation import ablate
+    from srvp_lite.explore import ablation
 
-    results = ablate.ablate(
+    results = ablation.ablate(
         args.out, args.settings, args.variants, args.data, args.seeds, args.jobs, args.device, args.threads
     )
-    print(ablate.table(results))
+    print(ablation.table(results))
     if args.results is not None:
         write_json(args.results, results)

@@ -48,7 +48,7 @@ class Options:
 
 
 def run(options: Options) -> None:
-    from srvp_lite.bench.speed import bench as benchmark
+    from srvp_lite.bench import speed as benchmark
     from srvp_lite.utils.device import choose_device, device_name
     from srvp_lite.utils.provenance import made_by
 

@@ -15,7 +15,7 @@ from srvp_lite import checkpoint, metrics
 from srvp_lite.data.open import moving_digits
 from srvp_lite.utils import files
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["lite-deterministic", "lite-stochastic"]
 
 

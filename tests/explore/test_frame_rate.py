@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from explore_tools import generator
+from small import generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import srvp_lite
-from srvp_lite import checkpoint, notebook
+from srvp_lite import notebook
 from srvp_lite.notebook.checks.result import Diagnosis, Result, exercise
 from srvp_lite.notebook.session import cost_of
 
@@ -33,7 +33,7 @@ def test_a_book_of_another_version_says_what_to_install():
 def test_costs_are_read_from_the_measured_file(tmp_path, monkeypatch):
     run = {"seconds": 90.0, "memory_gb": 1.25, "made": {"device": "a test"}}
     (tmp_path / "chapter_costs.json").write_text(json.dumps({"01_x": {"fast": run}}))
-    monkeypatch.setattr(checkpoint, "shipped_dir", lambda kind: tmp_path)
+    monkeypatch.setattr("srvp_lite.checkpoint.shipped.shipped_dir", lambda kind: tmp_path)
     assert cost_of("01_x") == "FAST 1.5 minutes, 1.2 GB, no download; a test"
     assert cost_of("02_y") == "not measured yet"
 

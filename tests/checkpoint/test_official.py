@@ -19,7 +19,7 @@ from srvp_lite.config import VideoConfig
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.presets import PRESETS
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.mark.parametrize("name", ["dcgan", "vgg_skip"])

@@ -18,7 +18,7 @@ from srvp_lite.model.srvp import SRVP
 from srvp_lite.utils import files
 from srvp_lite.utils.files import CheckpointError
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
 
 

@@ -17,7 +17,7 @@ from srvp_lite.data import digits as digits_module
 from srvp_lite.data.digits import download_mnist, find_mnist, load_digits, read_mnist, resize
 from srvp_lite.data.moving_mnist import MovingMNIST, bounce, draw, official_test_set, one_trajectory
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def generator(seed=0):

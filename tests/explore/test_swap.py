@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from explore_tools import awake, generator
+from small import awake, generator
 from sklearn.neighbors import KNeighborsClassifier
 
 import srvp_lite

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from test_train import SMALL
+from test_loop import SMALL
 
 from srvp_lite.config import Experiment, SRVPConfig
 from srvp_lite.model.elbo import elbo
@@ -21,7 +21,7 @@ from srvp_lite.training.run_folder import read_log
 from srvp_lite.training.step import Step
 from srvp_lite.utils.seeds import seed_of
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def tiny(**changes) -> Experiment:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from explore_tools import awake, generator
+from small import awake, generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare

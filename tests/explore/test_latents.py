@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from explore_tools import awake, generator
+from small import awake, generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
@@ -84,8 +84,8 @@ def test_a_coordinate_that_the_decoder_ignores_does_nothing(clips):
 def test_the_centre_moves_with_the_frame():
     frame = torch.rand(1, 8, 8, generator=generator())
     frames = torch.stack([torch.nn.functional.pad(frame, (c, 4 - c, r, 4 - r)) for r, c in ((0, 0), (3, 1), (4, 4))])
-    centre = centre(frames)
-    torch.testing.assert_close(centre - centre[0], torch.tensor([[0.0, 0.0], [3.0, 1.0], [4.0, 4.0]]))
+    found = centre(frames)
+    torch.testing.assert_close(found - found[0], torch.tensor([[0.0, 0.0], [3.0, 1.0], [4.0, 4.0]]))
     assert centre(torch.zeros(1, 4, 4)).isnan().all()
 
 

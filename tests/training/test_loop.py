@@ -176,7 +176,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
     code = f"""
 import resource, signal, sys, dataclasses
 from pathlib import Path
-from test_train import small_experiment
+from test_loop import small_experiment
 from srvp_lite.training.loop import train
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2}, {len(before) // 2}))
@@ -196,7 +196,7 @@ def test_what_has_diverged_is_never_saved(tmp_path, monkeypatch):
     """Checkpoints fall between lines of the log here, and the loss breaks before the first."""
     out = tmp_path / "run"
     monkeypatch.setattr(
-        "srvp_lite.model.elbo.elbo",
+        "srvp_lite.model.srvp.elbo",
         lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
     )
     with pytest.raises(Diverged, match=r"became nan between steps 0 and 3\. A smaller"):
@@ -255,7 +255,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_good_checkpoint
     config["experiment"]["train"]["constant_steps"] = 50
     (out / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr(
-        "srvp_lite.model.elbo.elbo",
+        "srvp_lite.model.srvp.elbo",
         lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
     )
     with pytest.raises(Diverged, match="became nan between steps 10 and 15.*older and good"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from srvp_lite.bench.official_code import as_they_run_it, load
-from srvp_lite.bench.speed import bench
+from srvp_lite.bench import speed
 from srvp_lite.bench.stages import STAGES, Cut, stage_times
 from srvp_lite.config import Experiment, SRVPConfig, VideoConfig
 from srvp_lite.model.build import build
@@ -105,7 +105,7 @@ def clone(tmp_path):
 
 def test_all_that_is_asked_for_is_measured(clone):
     heard = []
-    results = bench.bench(tiny(), CPU, rounds=2, steps_per_round=1, against=clone, say=heard.append)
+    results = speed.bench(tiny(), CPU, rounds=2, steps_per_round=1, against=clone, say=heard.append)
     names = [r["name"] for r in results["steps"]]
     assert names == ["official code", "float32", "bf16"] and heard[-1] == "taking a step apart"
     for r in results["steps"]:
@@ -121,7 +121,7 @@ def test_all_that_is_asked_for_is_measured(clone):
 
 @pytest.mark.parametrize("beside", [False, True])
 def test_scoring_is_timed(clone, beside):
-    evaluation = bench.bench(
+    evaluation = speed.bench(
         tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32"], against=clone if beside else None,
         evaluation=True,
     )  # fmt: skip
@@ -154,33 +154,33 @@ def test_rivals_are_timed_without_other_code():
     experiment = dataclasses.replace(
         PRESETS["svg-lite"], train=dataclasses.replace(PRESETS["svg-lite"].train, batch_size=2)
     )
-    evaluation = bench.evaluation_times(experiment, CPU, None, rounds=1)
+    evaluation = speed.evaluation_times(experiment, CPU, None, rounds=1)
     assert evaluation["difference"] is None and evaluation["seconds"]["float32"] > 0
 
 
 def test_a_batch_norm_left_out_would_be_seen(monkeypatch):
     experiment, generator = tiny(), torch.Generator().manual_seed(0)
     model = build(experiment.model).eval()
-    bench.shake_batch_norms(model, generator)
+    speed.shake_batch_norms(model, generator)
     monkeypatch.setattr("srvp_lite.model.fused.fuse_conv_bn_eval", lambda layer, norm, transpose: layer)
     assert bench.differences(model, torch.rand(2, 5, 1, 32, 32), None)["float32"] > 0.01
 
 
 def test_what_cannot_run_here_is_left_out_with_the_reason():
-    results = bench.bench(tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32", "bf16, recorded"])
+    results = speed.bench(tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32", "bf16, recorded"])
     assert [r["name"] for r in results["steps"]] == ["float32"]
     assert "cuda_graph records the step of one CUDA GPU" in results["left_out"]["bf16, recorded"]
     assert "left out" in bench.table(results)
     with pytest.raises(ValueError, match="unknown variant.*fp8; there are float32, bf16"):
-        bench.bench(tiny(), CPU, variants=["fp8"])
+        speed.bench(tiny(), CPU, variants=["fp8"])
     with pytest.raises(ValueError, match="must be at least 1, got 0"):
-        bench.bench(tiny(), CPU, rounds=0)
+        speed.bench(tiny(), CPU, rounds=0)
 
 
 def test_real_videos_are_timed_without_their_store():
     e = tiny()
     e = Experiment(e.model, VideoConfig("nowhere", frame_size=32), e.train)
-    results = bench.bench(e, CPU, rounds=1, steps_per_round=1, variants=["float32"])
+    results = speed.bench(e, CPU, rounds=1, steps_per_round=1, variants=["float32"])
     assert results["data"] is None and results["stages"]["decode"] > 0
 
 

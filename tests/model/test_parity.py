@@ -15,7 +15,7 @@ from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.elbo import elbo
 from srvp_lite.model.gaussian import Gaussian
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TOLERANCE = dict(rtol=0, atol=1e-5)
 
 

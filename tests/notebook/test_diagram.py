@@ -8,7 +8,7 @@ import pytest
 
 from srvp_lite.notebook import diagram
 
-BOOK_COPY = Path(__file__).resolve().parent.parent / "book" / "_static" / "model_map.svg"
+BOOK_COPY = Path(__file__).resolve().parents[2] / "book" / "_static" / "model_map.svg"
 
 
 def test_every_part_can_be_lit_and_only_it():
