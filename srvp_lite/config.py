@@ -161,6 +161,9 @@ class MovingDigitsConfig:
     """Whether a digit draws a new velocity when it hits a wall; otherwise it is reflected."""
     augment: int = 1
     """Shapes of each training digit: 1 is the digit itself, more adds copies a little turned, sheared and scaled."""
+    scene: bool = False
+    """Coloured digits on a still textured ground, behind a pillar, with a camera's noise (data/scenes.py); frames then
+    have three channels."""
 
 
 @dataclass(frozen=True)
@@ -312,6 +315,8 @@ class Experiment:
         t, m = self.train, self.model
         if self.data.frame_size != m.nx:
             raise ValueError(f"the data make frames of {self.data.frame_size} pixels, the model takes {m.nx}")
+        if isinstance(self.data, MovingDigitsConfig) and m.nc != (channels := 3 if self.data.scene else 1):
+            raise ValueError(f"the data have {channels} channel(s), the model takes {m.nc}: set nc={channels}")
         for name in ("n_cond", "n_frames"):
             if getattr(t, name) < m.frames_needed:
                 raise ValueError(

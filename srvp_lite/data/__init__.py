@@ -1,6 +1,7 @@
 """Clips to learn from. Nothing here knows a model. Read in chapter 1; the stores of videos in chapter 7.
 
-`digits`: still digits. `moving_mnist`: digits that drift and bounce, made as they are needed. `video_files`,
+`digits`: still digits. `moving_mnist`: digits that drift and bounce, made as they are needed. `scenes`: in colour, on a
+textured ground, behind a pillar. `video_files`,
 `tfrecords`: frames out of files. `video_store`: decoded videos on disk. `prepare`: the paper's data sets, and your own
 videos, made into stores. `open`: from a configuration to any of these.
 """

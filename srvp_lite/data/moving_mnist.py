@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from srvp_lite.data.digits import bent, load_digits, read_mnist
+from srvp_lite.data.scenes import Scene, add_noise, draw_scene, paint
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Shaped, UInt8
@@ -121,7 +122,7 @@ def draw(
 class Clips:
     """Clips and the truth behind them."""
 
-    frames: Float[Tensor, "b t 1 h w"]
+    frames: Float[Tensor, "b t c h w"]
     """Frames, in [0, 1]."""
     positions: Int[Tensor, "b n t 2"]
     """Row and column of each digit's upper left corner."""
@@ -129,6 +130,8 @@ class Clips:
     """Velocity with which each digit reaches each frame, in pixels per frame."""
     labels: Int[Tensor, "b n"]
     """Which digit each one is."""
+    scene: Scene | None = None
+    """What stands still in the clips, where the data set has scenes; `scenes.paint` gives the frames without noise."""
 
     @property
     def bounces(self) -> Bool[Tensor, "b t"]:
@@ -143,7 +146,8 @@ class MovingMNIST:
 
     `digits`: "sklearn" (bundled, no network) or "mnist" (IDX files, found as `data.digits.find_mnist` says);
     `split`: which digits, "train", "val" or "test"; `augment`: how many shapes of each training digit, itself and
-    copies bent a little (see `data.digits.bent`); no other split has such copies. The defaults are the book's lite size; the paper's is
+    copies bent a little (see `data.digits.bent`); no other split has such copies; `scene`: in colour, on a textured
+    ground, behind a pillar, with noise (`data.scenes`). The defaults are the book's lite size; the paper's is
     `MovingMNIST("mnist", digit_size=28, frame_size=64, max_speed=4)`.
     """
 
@@ -158,6 +162,7 @@ class MovingMNIST:
         max_speed: int = 2,
         stochastic: bool = True,
         augment: int = 1,
+        scene: bool = False,
     ):
         if not 1 <= digit_size < frame_size:
             raise ValueError(
@@ -174,6 +179,7 @@ class MovingMNIST:
             self.images, self.labels = bent(self.images, augment), self.labels.repeat(augment)
         self.sprites = (self.images * 255).round().byte()  # drawn as bytes: a quarter of the memory to move
         self.frame_size, self.n_digits, self.max_speed, self.stochastic = frame_size, n_digits, max_speed, stochastic
+        self.scene = scene
 
     def to(self, device: str | torch.device) -> MovingMNIST:
         """The same data set, making its clips on `device`."""
@@ -183,22 +189,28 @@ class MovingMNIST:
 
     def sample(
         self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
-    ) -> Float[Tensor, "b t 1 h w"]:
-        """New clips (n_clips, n_frames, 1, H, W), float in [0, 1]; `generator` lives on the data set's device."""
+    ) -> Float[Tensor, "b t c h w"]:
+        """New clips (n_clips, n_frames, C, H, W), float in [0, 1]; `generator` lives on the data set's device."""
         return self.sample_bytes(n_clips, n_frames, generator).float().div_(255)
 
     def sample_bytes(
         self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
-    ) -> UInt8[Tensor, "b t 1 h w"]:
+    ) -> UInt8[Tensor, "b t c h w"]:
         """The clips `sample` makes, as bytes."""
+        if self.scene:
+            return (self.sample_with_truth(n_clips, n_frames, generator).frames * 255).round().byte()
         which, positions, _ = self.motions(n_clips, n_frames, generator)
         return draw(self.sprites[which], positions, self.frame_size)[:, :, None]
 
     def sample_with_truth(self, n_clips: int, n_frames: int, generator: torch.Generator | None = None) -> Clips:
         """The clips `sample` makes, with the positions, velocities and labels of their digits."""
         which, positions, velocities = self.motions(n_clips, n_frames, generator)
+        truth = positions, velocities, self.labels[which]
+        if self.scene:
+            scene = draw_scene(n_clips, self.n_digits, self.frame_size, generator, positions.device)
+            return Clips(add_noise(paint(scene, self.images[which], positions), generator), *truth, scene)
         frames = draw(self.sprites[which], positions, self.frame_size)[:, :, None]
-        return Clips(frames.float().div_(255), positions, velocities, self.labels[which])
+        return Clips(frames.float().div_(255), *truth)
 
     def motions(
         self, n_clips: int, n_frames: int, generator: torch.Generator | None = None
