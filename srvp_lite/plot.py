@@ -13,16 +13,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from srvp_lite.utils.files import write_bytes
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 # A palette that colour-blind readers can tell apart (Okabe and Ito), dark enough for lines on white.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#00875F", "#AA4499", "#6B7280"

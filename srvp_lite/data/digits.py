@@ -9,17 +9,14 @@ from __future__ import annotations
 import gzip
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from srvp_lite.utils.download import data_dir, fetch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
-    from torch import Tensor
 
 SPLITS = ("train", "val", "test")
 MNIST_FILES = {  # name of the images' and the labels' file, and the MD5 of the published archives
@@ -40,7 +37,7 @@ MNIST_MIRRORS = (
 
 def load_digits(
     source: str = "sklearn", split: str = "train", root: str | Path | None = None, size: int = 14
-) -> tuple[Float[Tensor, "n size size"], Int[Tensor, n]]:
+) -> tuple[Float[Tensor, "n size size"], Int[Tensor, " n"]]:
     """Digit images (N, size, size), float in [0, 1], and their labels (N,), integers 0..9.
 
     `source` is "sklearn" (1,797 digits of 8x8 pixels, enlarged) or "mnist" (IDX files under `root`, see

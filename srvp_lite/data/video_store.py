@@ -12,17 +12,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
 
 from srvp_lite.utils.download import data_dir
 from srvp_lite.utils.files import write_text
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int, UInt8
-    from torch import Tensor
 
 
 class VideoStore:

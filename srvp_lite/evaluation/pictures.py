@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from jaxtyping import Shaped, UInt8
+from torch import Tensor
 
 from srvp_lite.evaluation.protocol import METRICS, as_floats, to_bytes
 from srvp_lite.model.build import VideoModel
 from srvp_lite.utils.seeds import seed_of
-
-if TYPE_CHECKING:
-    from jaxtyping import Shaped, UInt8
-    from torch import Tensor
 
 
 @torch.no_grad()

@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float, Shaped, UInt8
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from srvp_lite import checkpoint, metrics
@@ -25,10 +26,6 @@ from srvp_lite.metrics.fvd import FVD, Moments, frechet_distance
 from srvp_lite.model.build import VideoModel
 from srvp_lite.model.fused import rearranged
 from srvp_lite.utils.seeds import seed_of
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Shaped, UInt8
-    from torch import Tensor
 
 METRICS: dict[str, Callable] = {"psnr": metrics.psnr, "ssim": metrics.ssim}
 LOWER_IS_BETTER = {"lpips"}
@@ -207,6 +204,6 @@ def restored(moments: dict) -> Moments:
     return m
 
 
-def pick_best(name: str, per_clip: Float[Tensor, "s n"]) -> Shaped[Tensor, n]:
+def pick_best(name: str, per_clip: Float[Tensor, "s n"]) -> Shaped[Tensor, " n"]:
     """Number of the best sample of each clip."""
     return per_clip.argmin(dim=0) if name in LOWER_IS_BETTER else per_clip.argmax(dim=0)

@@ -5,19 +5,14 @@ Read in chapter 8.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
 from srvp_lite import metrics
 from srvp_lite.evaluation.protocol import METRICS, Scores, as_floats, pick_best, score_samples
 from srvp_lite.metrics.intervals import mean_and_interval
 from srvp_lite.model.build import VideoModel
-
-if TYPE_CHECKING:
-    from jaxtyping import Shaped
-    from torch import Tensor
-
 
 COUNTS = (1, 5, 20, 100)
 

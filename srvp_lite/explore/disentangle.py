@@ -5,10 +5,9 @@ A number alone says little. What counts is the difference: y against w, trained 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from srvp_lite.config import SRVPConfig
 from srvp_lite.data.moving_mnist import Clips, MovingMNIST
@@ -16,10 +15,6 @@ from srvp_lite.explore.readout import explained, fit_readout, read_identity
 from srvp_lite.metrics.intervals import bootstrap
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.srvp import SRVP
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 @torch.no_grad()

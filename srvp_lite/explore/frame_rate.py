@@ -9,18 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
 
 from srvp_lite import metrics
 from srvp_lite.evaluation.protocol import score_samples
 from srvp_lite.metrics.intervals import mean_and_interval
 from srvp_lite.model.srvp import SRVP
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Shaped
-    from torch import Tensor
 
 
 def at_rates(

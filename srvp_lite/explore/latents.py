@@ -7,16 +7,13 @@ straight lines between the motions of two clips).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from srvp_lite.explore.swap import content_of, decode, motion_of
 from srvp_lite.model.srvp import SRVP
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 def interpolate(a: Float[Tensor, "*shape"], b: Float[Tensor, "*shape"], n: int) -> Float[Tensor, " n *shape"]:

@@ -6,16 +6,12 @@ A linear read-out asks what is there in plain form; a network as read-out would 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from jaxtyping import Float, Int, Num
+from torch import Tensor, nn
 
 from srvp_lite.metrics.intervals import bootstrap
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int, Num
-    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,12 @@ The model says x_t = g(y_t, w). If the split is real, the two halves can be reco
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.srvp import SRVP, repeat
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 @torch.no_grad()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Bool, Float, Int
+from sklearn.base import ClassifierMixin
+from torch import Tensor
 
 from srvp_lite import metrics
 from srvp_lite.data.moving_mnist import Clips, MovingMNIST, draw
@@ -18,11 +20,6 @@ from srvp_lite.explore.latents import centre
 from srvp_lite.explore.swap import content_of, decode, motion_of
 from srvp_lite.metrics.intervals import mean_and_interval
 from srvp_lite.model.srvp import SRVP
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
-    from sklearn.base import ClassifierMixin
-    from torch import Tensor
 
 
 def counterfactual(

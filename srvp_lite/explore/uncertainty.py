@@ -6,17 +6,13 @@ what the frame told the posterior beyond what the prior expected (paper, section
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor
 
 from srvp_lite.metrics.intervals import bootstrap
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.srvp import SRVP
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Num
-    from torch import Tensor
 
 
 def variance_map(futures: Float[Tensor, "s b t c h w"]) -> Float[Tensor, "b t h w"]:

@@ -9,16 +9,13 @@ its numbers do not belong into one column with the paper's.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from srvp_lite.utils.download import data_dir, fetch, is_zip
 from srvp_lite.utils.files import sha256
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
-    from torch import Tensor
 
 I3D_FILE = "i3d_torchscript.pt"
 I3D_SOURCES = ["https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1"]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor
 
 
 def bootstrap(
@@ -34,7 +31,7 @@ def bootstrap(
     return {"value": float(statistic(*tensors)), "low": low, "high": high}
 
 
-def mean_and_interval(values: Float[Tensor, n]) -> dict[str, float]:
+def mean_and_interval(values: Float[Tensor, " n"]) -> dict[str, float]:
     """Mean over clips and half width of its 95 % interval, 1.96 std / sqrt(n)."""
     spread = values.std(correction=0).item() if len(values) > 1 else 0.0
     return {"mean": values.mean().item(), "interval": 1.96 * spread / len(values) ** 0.5}

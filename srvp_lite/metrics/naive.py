@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor
 
 
 def copy_last(x_cond: Float[Tensor, "b t c h w"], n_frames: int) -> Float[Tensor, "b n c h w"]:

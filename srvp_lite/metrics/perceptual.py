@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import urllib.error
-from typing import TYPE_CHECKING
 
 import torch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor
 
 
 class LPIPS:

@@ -6,13 +6,9 @@ hold them to the official code's values, to scikit-image's and to piq's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor
 
 WINDOW, SIGMA = 11, 1.5  # of SSIM's Gaussian weights, in pixels
 C1, C2 = 0.01**2, 0.03**2  # keep SSIM's quotients finite on flat patches, for values in [0, 1]

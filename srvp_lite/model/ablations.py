@@ -6,19 +6,14 @@ model without z needs no class of its own: its z has no coordinates (nz = 0), an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from srvp_lite.model.dynamics import Dynamics
 from srvp_lite.model.gaussian import Gaussian
 from srvp_lite.model.inference import Inference
 from srvp_lite.model.mlp import mlp
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 class MLPDynamics(Dynamics):

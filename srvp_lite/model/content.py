@@ -6,14 +6,9 @@ sum: the order of the frames cannot matter, so w has no way to encode motion (pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
-    from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 
 class Content(nn.Module):

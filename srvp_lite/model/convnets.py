@@ -10,14 +10,10 @@ Networks here see single frames, (N, C, H, W): time and batch are flattened toge
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
 
 
 def conv_block(conv: nn.Module, activation: nn.Module, batch_norm: bool = True) -> nn.Sequential:

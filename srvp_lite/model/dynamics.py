@@ -6,17 +6,12 @@ are counted with integers: a float clock loses frames when 1/dt is not a power o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from srvp_lite.model.gaussian import Gaussian
 from srvp_lite.model.mlp import mlp
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 class Dynamics(nn.Module):

@@ -6,15 +6,12 @@ Built in chapter 2, completed in chapter 3. Paper, section 3.3; the weights beta
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from srvp_lite.model.gaussian import LOG_2PI, Gaussian
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 def elbo(
@@ -24,7 +21,7 @@ def elbo(
     beta_z: float | Tensor,
     obs_std: float,
     residual_penalty: float | Tensor,
-) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, b]]]:
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, " b"]]]:
     """The training loss of SRVP, to be minimised, and its named terms.
 
         loss = nll + beta_y kl_y + beta_z kl_z + residual_penalty * residual

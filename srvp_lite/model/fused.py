@@ -13,17 +13,13 @@ import copy
 import functools
 import itertools
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from srvp_lite.model.convnets import Decoder, Encoder
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 SMALL = 4  # images of at most 4x4 pixels ...
 FEW = 8  # ... and at most 8 output channels are where a CPU's convolutions leave most of it idle

@@ -7,14 +7,11 @@ deviation per coordinate say all there is to say, and both the sample and the KL
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor
 
 MIN_STD = 1e-8  # keeps the KL finite when a network drives its raw scale to minus infinity
 LOG_2PI = 1.8378770664093453

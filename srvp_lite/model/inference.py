@@ -6,16 +6,11 @@ filtering, not smoothing. That is what lets the same network infer z on conditio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from srvp_lite.model.gaussian import Gaussian
 from srvp_lite.model.mlp import mlp
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 class Inference(nn.Module):

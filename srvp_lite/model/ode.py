@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 try:
     import torchdiffeq
@@ -31,10 +31,6 @@ except ImportError as error:
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.dynamics import Dynamics
 from srvp_lite.model.srvp import SRVP
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 FIXED = ("euler", "midpoint", "rk4")
 """Solvers with steps of a given size: 1, 2 and 4 evaluations of f a step, of order 1, 2 and 4."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from srvp_lite.config import SRVPConfig, TrainConfig
 from srvp_lite.model import convnets
@@ -22,10 +22,6 @@ from srvp_lite.model.dynamics import Dynamics
 from srvp_lite.model.elbo import elbo
 from srvp_lite.model.gaussian import Gaussian
 from srvp_lite.model.inference import Inference
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from srvp_lite.config import SVGConfig, TrainConfig
 from srvp_lite.model import convnets
 from srvp_lite.model.clips import check_clips, check_counts, evaluation_mode
 from srvp_lite.model.gaussian import Gaussian
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
 
 Memory = tuple  # an LSTM's hidden and cell states, each (layers, B, rnn_size)
 
