@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from srvp_lite.utils.errors import SRVPError
+
 
 def write_atomically(path: str | Path, write: Callable[[str], None]) -> None:
     """Calls `write(temporary_path)` in the folder of `path`, then renames: readers see the old file or the new one.
@@ -67,7 +69,7 @@ def current_umask() -> int:
     return umask
 
 
-class CheckpointError(ValueError):
+class CheckpointError(SRVPError, ValueError):
     """A file that cannot be loaded as what it should be; the message says why and what to do."""
 
 
