@@ -28,6 +28,7 @@ from srvp_lite.presets import PRESETS
 from srvp_lite.training import roofline
 from srvp_lite.training.loop import StopRequest, train
 from srvp_lite.utils.device import choose_device, synchronize
+from srvp_lite.utils.errors import SRVPError
 from srvp_lite.utils.files import write_json
 from srvp_lite.utils.provenance import made_by
 
@@ -120,7 +121,7 @@ def ablate(
                 for process, _ in running.values():
                     process.terminate()  # they save and stop
     if failed:
-        raise RuntimeError(
+        raise SRVPError(
             f"{len(failed)} run(s) failed: {', '.join(name_of(*run) for run in failed)}. Their output.txt says why; "
             "the same command tries them again and leaves the others alone"
         )

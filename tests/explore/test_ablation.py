@@ -17,6 +17,7 @@ from srvp_lite.config import AblationConfig, SRVPConfig, SVGConfig
 from srvp_lite.data.moving_mnist import MovingMNIST
 from srvp_lite.explore.ablation import DATA, VARIANTS, ablate, band, experiment_of, folder_of, frame_costs, rows, table
 from srvp_lite.training.roofline import frame_flop
+from srvp_lite.utils.errors import SRVPError
 
 FEW = AblationConfig(steps=4, n_clips=3, n_samples=2, n_predicted=16)
 
@@ -123,7 +124,7 @@ def test_what_is_wrong_is_said(done, tmp_path):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     words = []
-    with pytest.raises(RuntimeError, match="1 run.s. failed: srvp-deterministic-3"):
+    with pytest.raises(SRVPError, match="1 run.s. failed: srvp-deterministic-3"):
         ablate(tmp_path / "bad", FEW, say=words.append, **{**options, "variants": ("srvp",)})
     assert "failed; see" in words[0]
 
