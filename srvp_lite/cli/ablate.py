@@ -37,7 +37,7 @@ class Options:
 
 
 def run(args: Options) -> None:
-    from srvp_lite.cli.common import write_json
+    from srvp_lite.cli.common import save_results
     from srvp_lite.explore import ablation
 
     results = ablation.ablate(
@@ -45,4 +45,4 @@ def run(args: Options) -> None:
     )
     print(ablation.table(results))
     if args.results is not None:
-        write_json(args.results, results)
+        save_results(args.results, results)

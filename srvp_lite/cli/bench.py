@@ -5,10 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-import srvp_lite
-from srvp_lite.cli.common import experiment_of, presets, write_json
+from srvp_lite.cli.common import experiment_of, presets, save_results
 from srvp_lite.config import Experiment
 
 
@@ -48,21 +45,24 @@ class Options:
 
 
 def run(options: Options) -> None:
-    from srvp_lite.bench import speed as benchmark
+    import torch
+
+    from srvp_lite.bench import speed
     from srvp_lite.utils.device import choose_device, device_name
     from srvp_lite.utils.provenance import made_by
+    from srvp_lite.version import __version__
 
     args = options.preset
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     device = choose_device(args.device)
     start = time.perf_counter()
-    print(f"{device_name(device)}, PyTorch {torch.__version__}, srvp-lite {srvp_lite.__version__}")
+    print(f"{device_name(device)}, PyTorch {torch.__version__}, srvp-lite {__version__}")
     variants = None if args.variants is None else list(args.variants)
-    results = benchmark.bench(
+    results = speed.bench(
         experiment_of(args), device, args.rounds, args.steps_per_round, variants, args.against, args.evaluation,
         say=lambda line: print(line, "...", file=sys.stderr),
     )  # fmt: skip
-    print(benchmark.table(results))
+    print(speed.table(results))
     if args.out is not None:
-        write_json(args.out, {"made": made_by(device, time.perf_counter() - start), **results})
+        save_results(args.out, {"made": made_by(device, time.perf_counter() - start), **results})

@@ -1,20 +1,21 @@
 """`srvp-lite evaluate`: the scores of a model on test clips."""
 
+from __future__ import annotations
+
 import dataclasses
 import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 import tyro
 
-import srvp_lite
-from srvp_lite import checkpoint
-from srvp_lite.cli.common import write_json
-from srvp_lite.data.open import test_clips
-from srvp_lite.utils import files
+from srvp_lite.cli.common import save_results
+from srvp_lite.presets import PROTOCOLS, paper_dataset
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass
@@ -62,11 +63,13 @@ class Options:
 
 
 def run(args: Options) -> None:
-    from srvp_lite import evaluation
+    from srvp_lite import checkpoint, evaluation
+    from srvp_lite.data.open import test_clips
     from srvp_lite.evaluation.protocol import digest
-    from srvp_lite.presets import PROTOCOLS, paper_dataset
     from srvp_lite.utils.device import choose_device, device_name
+    from srvp_lite.utils.files import sha256
     from srvp_lite.utils.provenance import commit, made_by
+    from srvp_lite.version import __version__
 
     device = choose_device(args.device)
     model = checkpoint.load(args.model, device)
@@ -91,14 +94,14 @@ def run(args: Options) -> None:
                 print(f"{name.upper()} is left out: {error}")
     clips = test_clips(data, n_clips, n_frames)
     print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {n_cond} frames given")
-    print(f"srvp-lite {srvp_lite.__version__}, commit {commit() or 'unknown'}")
+    print(f"srvp-lite {__version__}, commit {commit() or 'unknown'}")
     start = time.perf_counter()
     if args.out is not None:
         options["partial"] = args.out.with_name(args.out.name + ".partial")
     results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
     made = {
         **made_by(device, time.perf_counter() - start),
-        "model_sha256": files.sha256(checkpoint.find(args.model)),
+        "model_sha256": sha256(checkpoint.find(args.model)),
         "test_set_sha256": digest([clips]),
         "frame_size": model.config.nx,
         "data": dataclasses.asdict(data),
@@ -112,7 +115,7 @@ def run(args: Options) -> None:
         )
         save_pictures(args.pictures, chosen, n_cond)
     if args.out is not None:
-        write_json(args.out, {"made": made, **results})
+        save_results(args.out, {"made": made, **results})
         options["partial"].unlink(missing_ok=True)
 
 
@@ -133,6 +136,7 @@ def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) ->
     import numpy as np
 
     from srvp_lite import plot
+    from srvp_lite.utils.files import write_bytes
 
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(len(chosen["truth"])):
@@ -140,5 +144,5 @@ def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) ->
         plot.save(rows, folder / f"clip{i}.png", n_cond=n_cond, labels=list(chosen), scale=1)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: clips.numpy() for name, clips in chosen.items()})
-    files.write_bytes(folder / "samples.npz", buffer.getbuffer())
+    write_bytes(folder / "samples.npz", buffer.getbuffer())
     print(f"Best, worst and random samples of {len(chosen['truth'])} clips written to {folder}")

@@ -6,10 +6,6 @@ from typing import Literal
 
 import tyro
 
-from srvp_lite import checkpoint
-from srvp_lite.checkpoint.weights import parts_of
-from srvp_lite.utils import files
-
 
 @dataclass
 class Options:
@@ -29,10 +25,12 @@ class Options:
 
 
 def run(args: Options) -> None:
-    if args.layout == "official":
-        from srvp_lite.checkpoint.official import save_official
+    from srvp_lite import checkpoint
+    from srvp_lite.checkpoint.weights import parts_of
+    from srvp_lite.utils.files import write_bytes
 
-        folder = save_official(checkpoint.load(args.run), args.out, checkpoint.load_experiment(args.run))
+    if args.layout == "official":
+        folder = checkpoint.save_official(checkpoint.load(args.run), args.out, checkpoint.load_experiment(args.run))
         print(f"Written to {folder}: config.json and model.pt")
         return
     model, header = checkpoint.load(args.run), checkpoint.read_header(checkpoint.find(args.run))
@@ -43,7 +41,7 @@ def run(args: Options) -> None:
     for name in ("config.json", "log.jsonl", "results.json"):
         if (args.run / name).is_file():
             content = (args.run / name).read_bytes()
-            files.write_bytes(args.out / name, content)
+            write_bytes(args.out / name, content)
             written.append(args.out / name)
     for path in written:
         print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from srvp_lite import checkpoint
-
 
 @dataclass
 class Options:
@@ -11,6 +9,8 @@ class Options:
 
 
 def run(args: Options) -> None:
+    from srvp_lite import checkpoint
+
     for name in checkpoint.shipped_names():
         header = checkpoint.read_header(checkpoint.find(name))
         info = header["info"]

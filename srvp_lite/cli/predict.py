@@ -1,13 +1,17 @@
 """`srvp-lite predict`: futures of one clip, as a picture or a video."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 import tyro
 
-from srvp_lite import checkpoint
-from srvp_lite.data.open import test_clips
+if TYPE_CHECKING:
+    import torch
+
+    from srvp_lite.model.build import VideoModel
 
 
 @dataclass
@@ -47,7 +51,10 @@ class Options:
 
 
 def run(args: Options) -> None:
-    from srvp_lite import plot
+    import torch
+
+    from srvp_lite import checkpoint, plot
+    from srvp_lite.data.open import test_clips
     from srvp_lite.utils.device import choose_device
 
     device = choose_device(args.device)
@@ -77,9 +84,11 @@ def run(args: Options) -> None:
     print(f"{args.samples} futures of {what} written to {args.out}")
 
 
-def own_clip(args: Options, model, n_cond: int) -> torch.Tensor:
+def own_clip(args: Options, model: VideoModel, n_cond: int) -> torch.Tensor:
     """The frames of a reader's video from `start` on, (1, T, C, H, W) in [0, 1]: those given and, if it is long enough,
     those to be predicted."""
+    import torch
+
     from srvp_lite.data.video_files import read_video, square
 
     size, grey = model.config.nx, model.config.nc == 1

@@ -27,11 +27,18 @@ class Options:
 def run(args: Options) -> None:
     from srvp_lite.evaluation.paper_tables import comparison
 
-    for path in args.results:
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"no results at {path}: make them with srvp-lite evaluate RUN --protocol paper --out {path}"
-            )
     names = [path.parent.name if path.stem == "results" else path.stem for path in args.results]
-    ours = {name: json.loads(path.read_text()) for name, path in zip(names, args.results)}
+    ours = {name: read(path) for name, path in zip(names, args.results)}
     print(comparison(args.dataset, ours, args.format))
+
+
+def read(path: Path) -> dict:
+    """Results as `evaluate` wrote them. FileNotFoundError, or ValueError for a file of something else."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no results at {path}: make them with srvp-lite evaluate RUN --protocol paper --out {path}"
+        )
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no results file: it is not valid JSON ({error})") from error

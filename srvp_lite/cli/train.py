@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from srvp_lite.cli.common import experiment_of, presets
 from srvp_lite.config import Experiment
 
@@ -38,6 +36,8 @@ class Options:
 
 
 def run(options: Options) -> None:
+    import torch
+
     from srvp_lite.training.loop import train
 
     args = options.preset
