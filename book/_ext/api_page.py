@@ -2,7 +2,7 @@
 
 Docstrings here are prose: names stand between single backticks, formulas stand as they are. So a backtick becomes code,
 linked where the page has such a name, and nothing else is read as markup. The fields of a dataclass follow its name, so
-its signature does not repeat them. Every name has a link to its lines on GitHub.
+its signature does not repeat them where all have a docstring. Every name has a link to its lines on GitHub.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from pathlib import Path
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
+from sphinx.pycode import ModuleAnalyzer
 
 ROOT = Path(importlib.import_module("srvp_lite").__file__).parents[1]
 CHAPTERS = {str(int(p.stem[:2])): p.stem for p in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
@@ -45,7 +46,7 @@ def chapters_linked(text: str) -> str:
 
 def first_sentence(docstring: str) -> str:
     paragraph = " ".join(inspect.cleandoc(docstring).split("\n\n")[0].split())
-    return re.split(r"(?<=[a-z)`][.]) (?=[A-Z])|; |: ", paragraph)[0].rstrip(".") + "."
+    return re.split(r"(?<=[a-z)`][.]) (?=[A-Z])|; ", paragraph)[0].rstrip(".") + "."
 
 
 def home(thing, name: str) -> str:
@@ -78,7 +79,9 @@ def docstring_to_markup(app, what, name, obj, options, lines):
 
 def signature_of_dataclass(app, what, name, obj, options, arguments, returns):
     if inspect.isclass(obj) and dataclasses.is_dataclass(obj):
-        return "", None
+        described = ModuleAnalyzer.for_module(obj.__module__).find_attr_docs()
+        if all((obj.__qualname__, field.name) in described for field in dataclasses.fields(obj)):
+            return "", None
 
 
 def source_of(info: dict) -> str | None:
