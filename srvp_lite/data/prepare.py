@@ -274,7 +274,7 @@ def split_off(items: list) -> tuple[list, list]:
 
 def write(folder: Path, split: str, videos: Videos, total: int | None, stride: int = 1) -> None:
     bar = tqdm(videos, total=total, desc=f"{folder.name}: {split}", unit="video")
-    write_store(folder, split, bar, stride)
+    write_store(folder, split, iter(bar), stride)
 
 
 def explained(call: Callable[[], Path], otherwise: str) -> Path:
