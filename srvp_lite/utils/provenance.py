@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy
 import torch
 
-import srvp_lite
 from srvp_lite.utils.device import device_name
+from srvp_lite.version import __version__
 
 
 def made_by(device: torch.device, seconds: float) -> dict:
@@ -25,7 +25,7 @@ def made_by(device: torch.device, seconds: float) -> dict:
         "commit": commit(),
         "device": device_name(device),
         "seconds": round(seconds, 1),
-        "srvp_lite": srvp_lite.__version__,
+        "srvp_lite": __version__,
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "python": platform.python_version(),
