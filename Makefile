@@ -6,26 +6,40 @@ VENV = .venv
 
 BIN := $(abspath $(VENV))/bin
 INSTALLED := $(VENV)/.installed
-FRESH := _build/.fresh
+
+# Processes that test side by side, each on one core.
+WORKERS = 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
 # Notebooks call `srvp-lite` and `python`: those of the virtual environment.
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab train-lite budgets speedrun costs clean
+.PHONY: help book style check test chapters lab train-lite budgets speedrun costs release clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-book: $(FRESH)  ## install what is missing, run the chapters that changed, build _build/html
+book: $(INSTALLED)  ## install what is missing, build _build/html from the chapters and the outputs they hold
 	rm -rf _build/html
 	$(BIN)/jupyter-book build --all -W -n --keep-going .
 	@echo
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html in a browser."
 
-test: book  ## build the book, then test the package, the chapters and the pages
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 600 \
-		-n 2 --dist loadfile
+style: $(INSTALLED)  ## lint, format and types, of the chapters' code too
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+check: style  ## style and the fast tests, in about a minute
+	$(PYTEST) tests -m "not slow"
+
+test: style book  ## everything: style, the book, tests of the package and of the pages, each chapter executed once
+	$(PYTEST) tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 600 \
+		--dist loadfile --no-loadscope-reorder
+
+chapters: $(INSTALLED)  ## run the chapters and keep their outputs in them; some: make chapters NAMES="01_predicting_video"
+	$(BIN)/python book/_scripts/run_chapters.py $(NAMES)
 
 lab: $(INSTALLED)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab notebooks
@@ -40,7 +54,7 @@ budgets: $(INSTALLED)  ## the short runs of chapter 7: deterministic lite data, 
 		$(BIN)/srvp-lite train lite-deterministic --time-budget $$budget --seed $$seed --threads 1 --val-interval 500 \
 			--out runs/budgets/$$budget-$$seed --auto-resume || exit 1; \
 	done; done
-	$(BIN)/python book/collect_budgets.py
+	$(BIN)/python book/_scripts/collect_budgets.py
 
 # On a rented GPU or Colab: the paper's data set within a time budget, scored on its official test set, packed up.
 BUDGET = 25m
@@ -51,7 +65,10 @@ speedrun: $(INSTALLED)  ## train Stochastic Moving MNIST within BUDGET=25m on a 
 	$(BIN)/srvp-lite export $(SPEEDRUN) --out $(SPEEDRUN)/export
 
 costs: $(INSTALLED)  ## measure what each chapter costs to run, for its first cell (an idle machine, please)
-	$(BIN)/python book/measure_costs.py
+	$(BIN)/python book/_scripts/measure_costs.py
+
+release: $(INSTALLED)  ## write VERSION=1.2.3 into all files that name a version; says what is left to do
+	$(BIN)/python book/_scripts/release.py $(VERSION)
 
 clean:  ## remove what was built; .venv and runs stay
 	rm -rf _build
@@ -62,8 +79,3 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -e '.[dev]' -c constraints.txt
 	@touch $@
-
-# What the chapters' outputs depend on beside their own cells: when it changes, all chapters run again.
-$(FRESH): $(INSTALLED) $(shell find srvp_lite data -type f -not -name '*.pyc' -not -name '*.md')
-	rm -rf _build/.jupyter_cache
-	@mkdir -p _build && touch $@

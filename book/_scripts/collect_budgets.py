@@ -7,7 +7,7 @@ from srvp_lite import checkpoint
 from srvp_lite.training.run_folder import read_log
 from srvp_lite.utils.files import write_text
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "data" / "results"
 
 

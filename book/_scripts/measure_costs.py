@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from srvp_lite.utils.files import write_text
 from srvp_lite.utils.provenance import made_by
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 COSTS = ROOT / "data" / "results" / "chapter_costs.json"
 MEMORY_CELL = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 

@@ -4,7 +4,7 @@ Successive halving (Jamieson and Talwalkar 2016). Every run is a whole one, its 
 own budget; every run is kept in the results, whatever became of it. Training, validation digits and seeds are those of
 the package; no test digit is looked at. Stop it and run it again as you like: runs that are done are not done again.
 
-    python book/search_recipe.py --digits 2 --kind deterministic --steps 1000 --out data/results/recipe.json
+    python book/_scripts/search_recipe.py --digits 2 --kind deterministic --steps 1000 --out data/results/recipe.json
 """
 
 import argparse
@@ -47,9 +47,9 @@ CANDIDATES = {
 def experiment_of(name: str, n_digits: int, kind: str, steps: int, seed: int):
     """The experiment of one run."""
     from srvp_lite.config import Experiment
-    from srvp_lite.presets import PRESETS
+    from srvp_lite.presets import preset
 
-    lite, change = PRESETS["lite"], CANDIDATES[name]
+    lite, change = preset("lite"), CANDIDATES[name]
     model = BASE["model"] | change.get("model", {})
     train = BASE["train"] | change.get("train", {})
     steps = round(steps * change.get("cost", 1.0))
@@ -74,7 +74,7 @@ def one_run(folder: Path, name: str, n_digits: int, kind: str, steps: int, seed:
     from srvp_lite import checkpoint, metrics
     from srvp_lite.data.open import moving_digits
     from srvp_lite.evaluation.protocol import score_samples
-    from srvp_lite.training.loop import Diverged, train
+    from srvp_lite.training import Diverged, train
 
     torch.set_num_threads(1)
     start = time.perf_counter()
