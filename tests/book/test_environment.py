@@ -65,13 +65,44 @@ def test_environment_yml_installs_the_same():
     assert "install -e '.[dev]' -c constraints.txt" in makefile
 
 
+def pythons_of(workflow: Path) -> set[str]:
+    """The versions of Python that a workflow names, for setup-python or in a matrix."""
+
+    def walk(node, key="") -> set[str]:
+        if isinstance(node, dict):
+            return set().union(*(walk(value, str(name)) for name, value in node.items()))
+        if isinstance(node, list):
+            return set().union(*(walk(value, key) for value in node))
+        return {str(node)} if key.startswith("python") and re.fullmatch(r"[\d.]+", str(node)) else set()
+
+    return walk(yaml.safe_load(workflow.read_text()))
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def pythons_in_ci() -> set[str]:
+    return set().union(*map(pythons_of, WORKFLOWS))
+
+
 def test_python_versions_agree():
     allowed = SpecifierSet(PROJECT["requires-python"])
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     (python,) = [d.removeprefix("python=") for d in environment["dependencies"] if str(d).startswith("python=")]
-    assert allowed.contains(python)
-    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-    in_ci = {v for w in workflows for v in re.findall(r'python-version: "?([\d.]+)"?', w.read_text())}
-    assert in_ci == {python}, f"CI runs Python {in_ci}, environment.yml names {python}"
+    assert python in pythons_in_ci(), f"CI runs Python {pythons_in_ci()}, environment.yml names {python}"
+    assert len(pythons_in_ci()) > 1 and all(allowed.contains(v) for v in pythons_in_ci())
     lowest = re.search(r"version_info < \((\d+), (\d+)\)", (ROOT / "Makefile").read_text())
     assert allowed == SpecifierSet(f">={'.'.join(lowest.groups())}")
+    assert ".".join(lowest.groups()) in pythons_in_ci(), "the lowest Python we allow is not tested"
+
+
+def test_the_weekly_run_tries_the_lowest_torch():
+    (lowest,) = [s.version for r in DIRECT if r.name == "torch" for s in r.specifier if s.operator == ">="]
+    weekly = yaml.safe_load((ROOT / ".github" / "workflows" / "weekly.yml").read_text())
+    tried = [job["torch"] for job in weekly["jobs"]["versions"]["strategy"]["matrix"]["include"]]
+    assert f"=={lowest}.*" in tried and f">={lowest}" in tried
+
+
+def test_actions_are_pinned_to_a_commit():
+    used = re.findall(r"uses: (\S+)", "\n".join(w.read_text() for w in WORKFLOWS))
+    assert used and [u for u in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", u)] == []
