@@ -1,8 +1,9 @@
 """Looks for a recipe on a small budget: many short runs, the better half goes on with twice the steps, and so on.
 
-Successive halving (Jamieson and Talwalkar 2016). Every run is a whole one, its learning rate falls to zero at the end of its
-own budget; every run is kept in the results, whatever became of it. Training, validation digits and seeds are those of
-the package; no test digit is looked at. Stop it and run it again as you like: runs that are done are not done again.
+Successive halving (Jamieson and Talwalkar 2016). Every run is a whole one, its learning rate falls to zero at the end
+of its own budget; every run is kept in the results, whatever became of it. Training, validation digits and seeds are
+those of the package; no test digit is looked at. Stop it and run it again as you like: runs that are done are not done
+again.
 
     python book/_scripts/search_recipe.py --digits 2 --kind deterministic --steps 1000 --out data/results/recipe.json
 """
