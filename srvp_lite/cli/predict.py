@@ -11,7 +11,7 @@ import tyro
 if TYPE_CHECKING:
     import torch
 
-    from srvp_lite.model.build import VideoModel
+    from srvp_lite.model.clips import VideoModel
 
 
 @dataclass
@@ -55,6 +55,7 @@ def run(args: Options) -> None:
 
     from srvp_lite import checkpoint, plot
     from srvp_lite.data.open import test_clips
+    from srvp_lite.model.clips import prediction_options
     from srvp_lite.utils.device import choose_device
 
     device = choose_device(args.device)
@@ -68,12 +69,11 @@ def run(args: Options) -> None:
         if len(clips) <= args.clip:
             raise ValueError(f"there are {len(clips)} test clips, number {args.clip} was asked for; they count from 0")
         clip = clips[args.clip : args.clip + 1].float() / 255
-    futures = model.predict(
-        clip[:, :n_cond].to(device), args.n_frames, args.samples, args.steps_per_frame, args.frame_rate,
-        torch.Generator(device).manual_seed(args.seed),
-    )  # fmt: skip
-    # At a higher frame rate, the true frames stand still while the predicted ones move on.
     r = args.frame_rate
+    options = prediction_options(model, steps_per_frame=args.steps_per_frame, frame_rate=None if r == 1 else r)
+    noise = torch.Generator(device).manual_seed(args.seed)
+    futures = model.predict(clip[:, :n_cond].to(device), args.n_frames, args.samples, generator=noise, **options)
+    # At a higher frame rate, the true frames stand still while the predicted ones move on.
     truth = clip[0].repeat_interleave(r, dim=0)
     given = truth[: n_cond * r]
     rows = [torch.cat([given, future[0].cpu()]) for future in futures]

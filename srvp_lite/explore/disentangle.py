@@ -21,27 +21,29 @@ from srvp_lite.model.srvp import SRVP
 def variables(model: SRVP, x: Float[Tensor, "b t c h w"]) -> dict[str, Float[Tensor, "b _"]]:
     """y at the last frame, w, and the encoding h of the last frame; y with all noise at its posterior mean, so that
     what is read is what the model is sure of."""
-    c, parts = model.config, []
-    for some in x.split(200):
-        with evaluation_mode(model):
-            h, _ = model.encode(some)
-            y_1, z = model.inference.q_y(h[:, : c.nt_inf]).mean, model.inference.q_z(h).mean
-            y, _ = model.dynamics.rollout(y_1, z, c.steps_per_frame)
-            parts.append({"y": y[:, -1], "w": model.content(model.content_encodings(h)), "h": h[:, -1]})
+    parts = []
+    with evaluation_mode(model):
+        for some in x.split(200):
+            seen = model.infer(some, draw="means")
+            parts.append({"y": seen.y[:, -1], "w": seen.w, "h": seen.h[:, -1]})
     return {name: torch.cat([p[name] for p in parts]).cpu() for name in parts[0]}
 
 
 def truths(clips: Clips) -> dict[str, Float[Tensor, "b _"]]:
     """What is to be read of the last frame, all of it blind to the order of the digits: `place`, their mean position;
     `velocity`, their mean velocity; `spread`, variances and covariance of rows and columns over the digits."""
-    p, v = clips.positions[:, :, -1].double().cpu(), clips.velocities[:, :, -1].double().cpu()
+    p, v = clips.positions[:, :, -1].cpu().double(), clips.velocities[:, :, -1].cpu().double()
     row, column = (p - p.mean(dim=1, keepdim=True)).unbind(dim=-1)
     spread = torch.stack([row.square(), column.square(), row * column], dim=-1).mean(dim=1)
     return {"place": p.mean(dim=1), "velocity": v.mean(dim=1), "spread": spread}
 
 
-def untrained(config: SRVPConfig, x: Float[Tensor, "b t c h w"], seed: int = 0) -> SRVP:
-    """A model of random weights, its batch norms set to the statistics of x: what the architecture gives for free."""
+def untrained(config: SRVPConfig, x: Float[Tensor, "b t c h w"], generator: torch.Generator | None = None) -> SRVP:
+    """A model of random weights, its batch norms set to the statistics of x: what the architecture gives for free.
+
+    Weights and noise come from the seed that `generator` started from, 0 without one.
+    """
+    seed = 0 if generator is None else generator.initial_seed()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SRVP(config).to(x.device)
@@ -60,20 +62,22 @@ def disentangling(
     n_fit: int = 2000,
     n_new: int = 500,
     n_frames: int = 10,
-    seed: int = 0,
+    generator: torch.Generator | None = None,
 ) -> dict[str, dict[str, dict]]:
     """What can be read from each variable of the model, as a table: rows y, w, h, and y, w of an untrained model.
 
     Columns `place`, `velocity` and `spread` (R^2, see `truths`) and `identity` (see `read_identity`), on `n_new` clips
     of `new_data` after fitting on `n_fit` of `fit_data`; the digits of the training and of the test split, say. y
     should tell motion and w identity; each read from the other is the control. Intervals are 95 %, over new clips.
+    Clips and noise come from the seed that `generator` started from, 0 without one.
     """
+    seed = 0 if generator is None else generator.initial_seed()
     device = next(model.parameters()).device
     fit, new = (
         data.sample_with_truth(n, n_frames, torch.Generator(data.sprites.device).manual_seed(2 * seed + i))
         for i, (data, n) in enumerate([(fit_data, n_fit), (new_data, n_new)])
     )
-    models = {"": model, ", untrained": untrained(model.config, fit.frames[:200].to(device), seed)}
+    models = {"": model, ", untrained": untrained(model.config, fit.frames[:200].to(device), generator)}
     found = {}
     for kind, one in models.items():
         X_fit, X_new = variables(one, fit.frames.to(device)), variables(one, new.frames.to(device))
@@ -83,8 +87,9 @@ def disentangling(
             row = {}
             for target, Y in truths(fit).items():
                 readout, Y_new = fit_readout(X_fit[name], Y), truths(new)[target]
-                generator = torch.Generator().manual_seed(seed)
-                row[target] = bootstrap(explained, readout(X_new[name]), Y_new, generator=generator)
-            row["identity"] = read_identity(X_fit[name], fit.labels.cpu(), X_new[name], new.labels.cpu(), seed)
+                draws = torch.Generator().manual_seed(seed)
+                row[target] = bootstrap(explained, readout(X_new[name]), Y_new, generator=draws)
+            draws = torch.Generator().manual_seed(seed)
+            row["identity"] = read_identity(X_fit[name], fit.labels.cpu(), X_new[name], new.labels.cpu(), draws)
             found[name + kind] = row
     return found

@@ -15,6 +15,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from srvp_lite import metrics
+from srvp_lite.evaluation.drawing import Scoring
 from srvp_lite.evaluation.protocol import score_samples
 from srvp_lite.metrics.intervals import mean_and_interval
 from srvp_lite.model.srvp import SRVP
@@ -28,16 +29,17 @@ def at_rates(
     method: str = "euler",
     steps_per_frame: int | None = None,
     n_samples: int = 1,
-    seed: int = 0,
+    generator: torch.Generator | None = None,
 ) -> dict[float, Float[Tensor, "s b _ c h w"]]:
     """The same futures of the conditioning frames, seen through cameras of several speeds.
 
     `n_frames` counts the frame intervals of the data, which all rates cover. Frame number i of rate r, counted from 1,
     shows the time i / r after the last conditioning frame: rate 0.5 shows every second frame, rate 2 one between each
     two. Rates are any positive fractions (taken to the nearest with a denominator up to 10,000). All are cut from one
-    run, so they have the same y_1 and z, and frames that show one instant are equal. `method` and `steps_per_frame`
-    are those of `srvp_lite.model.ode.predict`: the model's own number of Euler steps by default, whatever the rate, so a
-    frame between two states lies on the straight line between them; more steps bend it.
+    run, so they have the same y_1 and z, drawn by `generator` (left out, they are the same at each call), and frames
+    that show one instant are equal. `method` and `steps_per_frame` are those of `srvp_lite.model.ode.predict`: the
+    model's own number of Euler steps by default, whatever the rate, so a frame between two states lies on the straight
+    line between them; more steps bend it.
 
     Returns, for each rate, (n_samples, B, floor(n_frames * rate), C, H, W) in (0, 1). Raises ValueError for rates and
     counts that show nothing. Needs torchdiffeq: pip install "srvp-lite[ode]".
@@ -56,9 +58,10 @@ def at_rates(
     if not shown:
         raise ValueError("rates is empty: name at least one frame rate, 1 being that of the data")
     every = sorted(set().union(*shown.values()))
-    generator = torch.Generator(x_cond.device).manual_seed(seed)
-    options = dict(method=method, steps_per_frame=steps_per_frame, generator=generator)
-    frames = ode.predict(model, x_cond, [float(t) for t in every], n_samples, **options)
+    if generator is None:
+        generator = torch.Generator(x_cond.device).manual_seed(0)
+    times = [float(t) for t in every]
+    frames = ode.predict(model, x_cond, times, n_samples, method, steps_per_frame, generator=generator)
     number = {t: i for i, t in enumerate(every)}
     return {rate: frames[:, :, [number[t] for t in times]] for rate, times in shown.items()}
 
@@ -109,19 +112,22 @@ def steps_sweep(
     n_cond: int,
     steps: Sequence[int] = (1, 2, 4, 8),
     n_samples: int = 20,
-    seed: int = 0,
+    generator: torch.Generator | None = None,
 ) -> dict[int, dict[str, dict[str, float]]]:
     """What the number of Euler steps per predicted frame does to the scores, the noise being the same.
 
     For each number, the PSNR in dB of the best of `n_samples` (`best`), of one sample (`expected`), and how far the
     latter is from that of the first number in `steps` (`difference`, clip by clip, so its interval is narrow); each
-    with the half width of its 95 % interval over clips, as in `evaluate.mean_and_interval`.
+    with the half width of its 95 % interval over clips, as in `metrics.mean_and_interval`. The noise comes from the
+    seed that `generator` started from, 0 without one.
     """
     if not steps:
         raise ValueError("steps is empty: name at least one number of Euler steps per frame")
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
     found, reference = {}, None
     for k in steps:
-        scores = score_samples(model, clips, n_cond, n_samples, seed, ("psnr",), steps_per_frame=k)
+        scoring = Scoring(metrics=("psnr",), steps_per_frame=k)
+        scores = score_samples(model, clips, n_cond, n_samples, generator, scoring)
         per_clip = scores.metrics["psnr"].mean(dim=2)
         expected = per_clip.mean(dim=0)
         reference = expected if reference is None else reference

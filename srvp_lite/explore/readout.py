@@ -55,6 +55,7 @@ def r_squared(readout: Readout, X: Num[Tensor, "n d"], Y: Num[Tensor, "n m"]) ->
 
 
 def explained(read: Float[Tensor, "n m"], Y: Float[Tensor, "n m"]) -> float:
+    """R^2 of what was read of Y, averaged over the columns."""
     rest, whole = (read - Y).square().sum(dim=0), (Y - Y.mean(dim=0)).square().sum(dim=0)
     return (1 - rest / whole).mean().item()
 
@@ -64,13 +65,14 @@ def read_identity(
     labels_fit: Int[Tensor, "n_fit k"],
     X_new: Num[Tensor, "n_new d"],
     labels_new: Int[Tensor, "n_new k"],
-    seed: int = 0,
+    generator: torch.Generator | None = None,
 ) -> dict[str, float | dict[str, float]]:
     """Which k digits a clip shows, read from X by ten logistic regressions, one per digit, on standardised columns.
 
     Of the ten scores the k highest count as the answer; a clip's score is the share of its digits that are among them.
     `right`: the mean over the new clips, with its interval; and two levels of chance: `constant`, always answering
-    with the k most frequent digits, and `shuffled`, a read-out fitted to the labels of other clips.
+    with the k most frequent digits, and `shuffled`, a read-out fitted to the labels of other clips. `generator`, on a
+    CPU, draws the interval and the shuffle; left out, they are the same at each call.
     """
     check_rows(X_fit=X_fit, labels_fit=labels_fit)
     check_rows(X_new=X_new, labels_new=labels_new)
@@ -79,7 +81,9 @@ def read_identity(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    k, generator = labels_fit.shape[1], torch.Generator().manual_seed(seed)
+    k = labels_fit.shape[1]
+    if generator is None:
+        generator = torch.Generator().manual_seed(0)
 
     def share_right(scores: Tensor) -> Tensor:
         answers = scores.topk(k, dim=1).indices

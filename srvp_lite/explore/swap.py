@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from srvp_lite.model.clips import evaluation_mode
-from srvp_lite.model.srvp import SRVP, repeat
+from srvp_lite.model.srvp import SRVP
 
 
 @torch.no_grad()
@@ -38,29 +38,22 @@ def motion_of(
         raise ValueError(
             f"n_frames must be at least 0 and n_samples at least 1, got n_frames={n_frames}, n_samples={n_samples}"
         )
-    c = model.config
+    steps = model.config.steps_per_frame
     with evaluation_mode(model):
-        h, _ = model.encode(x)
-        q_y = repeat(model.inference.q_y(h[:, : c.nt_inf]), n_samples)
-        q_z = repeat(model.inference.q_z(h), n_samples)
-        if not n_frames:  # the order in which `reconstruct` draws
-            z = q_z.sample(generator)
-            return model.dynamics.rollout(q_y.sample(generator), z, c.steps_per_frame)[0]
-        y_1 = q_y.sample(generator)  # the order in which `predict` draws
-        given, _ = model.dynamics.rollout(y_1, q_z.sample(generator), c.steps_per_frame)
-        future, _ = model.dynamics.generate(given[:, -1], n_frames, c.steps_per_frame, generator)
-        return torch.cat([given, future[:, c.steps_per_frame - 1 :: c.steps_per_frame]], dim=1)
+        if not n_frames:
+            return model.infer(x, n_samples, generator).y
+        given = model.infer(x, n_samples, generator, draw="y_1 first").y
+        future, _ = model.dynamics.generate(given[:, -1], n_frames, steps, generator)
+        return torch.cat([given, future[:, steps - 1 :: steps]], dim=1)
 
 
 @torch.no_grad()
 def decode(
     model: SRVP, w: Float[Tensor, "b nw"], y: Float[Tensor, "b t ny"], skips: list[Tensor] | None = None
 ) -> Float[Tensor, "b t c h w"]:
-    """`SRVP.decode` in evaluation mode, some 2,000 frames of 32x32 pixels at a time, so that memory stays small."""
-    n = max(1, 2000 * 32**2 // (model.config.nx**2 * y.shape[1]))
-    parts = zip(w.split(n), y.split(n), *([s.split(n) for s in skips] if skips is not None else []))
+    """`SRVP.decode_in_parts` in evaluation mode, without gradients."""
     with evaluation_mode(model):
-        return torch.cat([model.decode(w, y, list(s) or None) for w, y, *s in parts])
+        return model.decode_in_parts(w, y, skips)
 
 
 def swap_content(

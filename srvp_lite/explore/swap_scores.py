@@ -99,22 +99,28 @@ def share_seen(seen: Int[Tensor, "b n t"], labels: Int[Tensor, "b m"]) -> Float[
 
 
 def draw_pairs(
-    data: MovingMNIST, n_pairs: int, n_frames: int, seed: int
+    data: MovingMNIST, n_pairs: int, n_frames: int, generator: torch.Generator | None = None
 ) -> tuple[tuple[Clips, Tensor], tuple[Clips, Tensor]]:
-    """Pairs of clips (content, motion) with no digit in common, each with the numbers of its sprites."""
+    """Pairs of clips (content, motion) with no digit in common, each with the numbers of its sprites.
+
+    They come from the seed that `generator` started from, 0 without one.
+    """
+    seed = 0 if generator is None else generator.initial_seed()
     n, device = 3 * n_pairs + 20, data.sprites.device
-    sets = []
-    for i in range(2):
-        seeds = [torch.Generator(device).manual_seed(2 * seed + i) for _ in range(2)]
-        sets.append((data.sample_with_truth(n, n_frames, seeds[0]), data.motions(n, n_frames, seeds[1])[0]))
-    (a, _), (b, _) = sets
-    different = ~(a.labels[:, :, None] == b.labels[:, None]).flatten(1).any(dim=1)
+
+    def clips_and_sprites(seed: int) -> tuple[Clips, Tensor]:
+        one, same = (torch.Generator(device).manual_seed(seed) for _ in range(2))  # which draw the same motions
+        return data.sample_with_truth(n, n_frames, one), data.motions(n, n_frames, same)[0]
+
+    def only(c: Clips, which: Tensor) -> tuple[Clips, Tensor]:
+        return Clips(c.frames[kept], c.positions[kept], c.velocities[kept], c.labels[kept]), which[kept]
+
+    content, motion = clips_and_sprites(2 * seed), clips_and_sprites(2 * seed + 1)
+    different = ~(content[0].labels[:, :, None] == motion[0].labels[:, None]).flatten(1).any(dim=1)
     kept = different.nonzero()[:n_pairs, 0]
     if len(kept) < n_pairs:
         raise ValueError(f"of {n} pairs of clips only {len(kept)} have no digit in common; ask for fewer pairs")
-    return tuple(
-        (Clips(c.frames[kept], c.positions[kept], c.velocities[kept], c.labels[kept]), which[kept]) for c, which in sets
-    )
+    return only(*content), only(*motion)
 
 
 def swap_score(
@@ -123,7 +129,7 @@ def swap_score(
     classifier: ClassifierMixin,
     n_pairs: int = 200,
     n_frames: int = 15,
-    seed: int = 0,
+    generator: torch.Generator | None = None,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """How well swaps work, over pairs of clips of `data` that have no digit in common.
 
@@ -132,9 +138,11 @@ def swap_score(
     swap, the better of its two orders (`psnr perfect`), against the motion clip and the content clip; the share of
     readable places at which `classifier` sees a digit of the content clip and of the motion clip; and the distance in
     pixels of the centre of brightness from either clip's, over all frames. Each with the half width of its 95 %
-    interval over pairs. A swap that works is near `perfect` where `no swap` is near `motion`.
+    interval over pairs. A swap that works is near `perfect` where `no swap` is near `motion`. Clips and noise come
+    from the seed that `generator` started from, 0 without one.
     """
-    (content, which), (motion, _) = draw_pairs(data, n_pairs, n_frames, seed)
+    (content, which), (motion, _) = draw_pairs(data, n_pairs, n_frames, generator)
+    seed = 0 if generator is None else generator.initial_seed()
     y = motion_of(model, motion.frames, generator=torch.Generator(motion.frames.device).manual_seed(seed))
     perfect = counterfactual(data, which, motion.positions)
     versions = {}

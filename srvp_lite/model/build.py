@@ -1,21 +1,16 @@
-"""From a configuration to its model. What training, checkpoints and evaluation ask of any model is written here once.
-
-A model is called on clips, `model(x, generator)`, and gives what its loss needs; `model.loss(out, x, train_config)`
-gives the loss and its named terms; `model.predict(x_cond, n_frames, n_samples, ...)` draws futures.
-"""
+"""From a configuration to its model: the one list of the kinds of models that there are."""
 
 from __future__ import annotations
 
-from torch import nn
-
-from srvp_lite.config import SRVPConfig, SVGConfig
+from srvp_lite.config import ModelConfig, SRVPConfig, SVGConfig
+from srvp_lite.model.clips import VideoModel
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.model.svg import SVG
 
-VideoModel = SRVP | SVG
-MODELS: dict[type, type[nn.Module]] = {SRVPConfig: SRVP, SVGConfig: SVG}
+MODELS: dict[type[ModelConfig], type[VideoModel]] = {SRVPConfig: SRVP, SVGConfig: SVG}
+"""By the class of the configuration, whose `kind` is the name that files know."""
 
 
-def build(config: SRVPConfig | SVGConfig) -> VideoModel:
+def build_model(config: ModelConfig) -> VideoModel:
     """A new model, with initial weights from torch's global generator."""
     return MODELS[type(config)](config)

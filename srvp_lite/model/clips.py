@@ -1,13 +1,65 @@
-"""What a model accepts, and how many frames to decode at once: what SRVP and its rivals share."""
+"""What all models share: their common interface, what they accept, and how many frames to decode at once."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from srvp_lite.config import SRVPConfig, SVGConfig
+from srvp_lite.config import LossWeights, SRVPConfig, SVGConfig
+
+
+class VideoModel(nn.Module):
+    """What training, checkpoints and evaluation ask of any model; the rows of `build.MODELS` are its kinds.
+
+    A model is made from its configuration, and keeps it. Called on clips, `model(x, generator)`, it gives what its
+    loss needs. Clips are batch first, (B, T, C, H, W), float, in [0, 1]. A base class, and no typing.Protocol: what
+    trains, saves and loads a model needs an nn.Module besides these three methods.
+    """
+
+    config: Any
+    """The configuration that the model was made from."""
+
+    def loss(
+        self, out: Any, x: Float[Tensor, "b t c h w"], weights: LossWeights, kl_share: float | Tensor = 1.0
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, " b"]]]:
+        """The loss of what the model gave for the clips x, averaged over them, and its terms, each per clip (B,).
+
+        `weights` are those of the training configuration; of the KL terms' weights, the share `kl_share` counts, a
+        number or a tensor of no dimensions.
+        """
+        raise NotImplementedError
+
+    def predict(
+        self,
+        x_cond: Float[Tensor, "b t c h w"],
+        n_frames: int,
+        n_samples: int = 1,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "s b n c h w"]:
+        """Draws n_samples futures of the conditioning frames, (n_samples, B, n_frames, C, H, W) in (0, 1), in
+        evaluation mode and without gradients. Further options are each model's own: see `prediction_options`."""
+        raise NotImplementedError
+
+
+def prediction_options(model: VideoModel, **options: Any) -> dict[str, Any]:
+    """Those of the options that are set, that is, not None, to be passed on to `model.predict`.
+
+    Raises ValueError, naming it, for one that this kind of model does not have.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    unknown = [name for name in given if name not in inspect.signature(model.predict).parameters]
+    if unknown:
+        raise ValueError(
+            f"{type(model).__name__} goes from frame to frame: it has no {' and no '.join(unknown)}; leave it out"
+        )
+    return given
 
 
 def frames_at_once(config: SRVPConfig, device: torch.device) -> int:
@@ -21,7 +73,7 @@ def frames_at_once(config: SRVPConfig, device: torch.device) -> int:
 
 
 @contextmanager
-def evaluation_mode(module: nn.Module):
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Batch norms use their running statistics inside, whatever the mode before, which comes back after."""
     was_training = module.training
     module.eval()

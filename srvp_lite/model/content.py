@@ -1,7 +1,9 @@
 """The content variable w: what does not move.
 
 Built in chapter 6. Each encoding goes through the same layer, the results are summed, and a second layer reads the
-sum: the order of the frames cannot matter, so w has no way to encode motion (paper, section 3.2).
+sum: the order of the frames cannot matter, so w has no way to encode motion.
+
+Paper, section 3.2; in the book's notation the w of equation (4), observation.
 """
 
 from __future__ import annotations
@@ -23,6 +25,12 @@ class Content(nn.Module):
         return self.together(self.each_frame(h).sum(dim=1))
 
 
-def random_frames(n_clips: int, n_frames: int, k: int, generator=None, device=None) -> Int[Tensor, "b k"]:
+def random_frames(
+    n_clips: int,
+    n_frames: int,
+    k: int,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Int[Tensor, "b k"]:
     """For each clip, k of its n_frames frame indices, drawn without replacement: shape (n_clips, k)."""
     return torch.rand(n_clips, n_frames, generator=generator, device=device).argsort(dim=1)[:, :k]

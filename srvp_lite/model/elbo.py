@@ -1,11 +1,13 @@
 """The loss: a weighted negative ELBO and a penalty on the residuals. It knows tensors and Gaussians, no network.
 
-Built in chapter 2, completed in chapter 3. Paper, section 3.3; the weights beta come from its appendix.
+Built in chapter 2, completed in chapter 3. Paper, section 3.3, the weights beta from its appendix; in the book's
+notation equation (7), loss.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,20 +16,49 @@ from torch import Tensor
 from srvp_lite.model.gaussian import LOG_2PI, Gaussian
 
 
+@runtime_checkable
+class Reconstruction(Protocol):
+    """What the loss reads of a pass over clips of T frames. `srvp.Output` has it; any other bag of names will do."""
+
+    @property
+    def frames(self) -> Tensor:
+        """Decoded frames, (B, T, C, H, W)."""
+        ...
+
+    @property
+    def q_y(self) -> Gaussian:
+        """q(y_1 | x_{1:k}), (B, ny)."""
+        ...
+
+    @property
+    def q_z(self) -> Gaussian:
+        """q(z_t | x_{1:t}) for t = 2..T, (B, T - 1, nz)."""
+        ...
+
+    @property
+    def p_z(self) -> Gaussian:
+        """p(z_t | y_{t-1}) for t = 2..T, (B, T - 1, nz)."""
+        ...
+
+    @property
+    def residuals(self) -> Tensor:
+        """dt f(y, z) of each of S Euler steps, (B, S, ny)."""
+        ...
+
+
 def elbo(
-    out,
+    out: Reconstruction,
     x: Float[Tensor, "b t c h w"],
     beta_y: float | Tensor,
     beta_z: float | Tensor,
     obs_std: float,
     residual_penalty: float | Tensor,
 ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, " b"]]]:
-    """The training loss of SRVP, to be minimised, and its named terms.
+    """The training loss of SRVP, to be minimised, and its named terms: equation (7).
 
         loss = nll + beta_y kl_y + beta_z kl_z + residual_penalty * residual
 
-    `out` is anything with the fields of `model.Output`: frames (B, T, C, H, W), q_y, q_z, p_z (Gaussians) and
-    residuals (B, S, ny). `x` are the true clips, in [0, 1]; `obs_std` is the standard deviation of a pixel around the
+    `x` are the true clips (B, T, C, H, W), in [0, 1]; `obs_std` is the standard deviation of a pixel around the
     decoded one, in the same unit.
 
     Returns the loss, averaged over the batch, and a dictionary of terms, each per clip (B,), in nats, summed over

@@ -1,4 +1,4 @@
-"""The networks rearranged for prediction: the same functions, in fewer passes over memory.
+"""The networks fused for prediction: the same functions, in fewer passes over memory.
 
 What is trained is written as it is taught; what is drawn a hundred times for each test clip may be arranged otherwise.
 Batch norms in evaluation mode are affine and go into the convolutions before them. What the decoder makes of the skips
@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -21,20 +22,20 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from srvp_lite.model.convnets import Decoder, Encoder
 
-SMALL = 4  # images of at most 4x4 pixels ...
-FEW = 8  # ... and at most 8 output channels are where a CPU's convolutions leave most of it idle
+SMALL_IMAGE = 4  # images of at most 4x4 pixels ...
+FEW_CHANNELS = 8  # ... and at most 8 output channels are where a CPU's convolutions leave most of it idle
 
 
 @contextmanager
-def rearranged(model: nn.Module, bf16: bool = False):
-    """Inside, the model has rearranged copies in place of its encoder and decoder; after, its own again.
+def fused_networks(model: nn.Module, bf16: bool = False) -> Iterator[None]:
+    """Inside, the model has fused copies in place of its encoder and decoder; after, its own again.
 
     With `bf16` the copies hold their weights in 16 bits, for use inside autocast.
     """
     own = {name: part for name, part in model.named_children() if isinstance(part, (Encoder, Decoder))}
     try:
         for name, network in own.items():
-            copied = rearrange(network)
+            copied = fuse(network)
             setattr(model, name, copied.to(torch.bfloat16) if bf16 else copied)
         yield
     finally:
@@ -42,7 +43,7 @@ def rearranged(model: nn.Module, bf16: bool = False):
             setattr(model, name, network)
 
 
-def rearrange(network: Encoder | Decoder) -> Encoder | Decoder:
+def fuse(network: Encoder | Decoder) -> Encoder | Decoder:
     """A copy that computes, in evaluation mode, what `network` does; it cannot be trained."""
     network = copy.deepcopy(network).eval().requires_grad_(False)
     fold_batch_norms(network)
@@ -50,15 +51,17 @@ def rearrange(network: Encoder | Decoder) -> Encoder | Decoder:
         network = SplitDecoder(network.from_vector, list(network.stages))
     for name, layer in convolutions(network):
         if isinstance(layer, nn.ConvTranspose2d) and layer.weight.device.type == "cpu":
-            network.set_submodule(name, Products(layer))
+            network.set_submodule(name, MatmulConvTranspose(layer))
     return network
 
 
 def convolutions(network: nn.Module) -> list[tuple[str, nn.Conv2d | nn.ConvTranspose2d]]:
+    """All convolutions of a network, in order, each with its name."""
     return [(name, m) for name, m in network.named_modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
 
 
 def fold_batch_norms(network: nn.Module) -> None:
+    """Puts each batch norm, as it is in evaluation mode, into the convolution before it."""
     for block in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
         for i, (layer, following) in enumerate(zip(block, block[1:])):
             if isinstance(following, (nn.BatchNorm2d, nn.SyncBatchNorm)):
@@ -76,13 +79,13 @@ class SplitDecoder(Decoder):
         super().__init__(from_vector, stages)
         for (_, before), (name, layer) in itertools.pairwise(convolutions(self)):
             if layer.in_channels > before.out_channels:
-                self.set_submodule(name, OnTop(layer, before.out_channels))
+                self.set_submodule(name, SplitConv(layer, before.out_channels))
 
     def join(self, h: Float[Tensor, "n c h w"], skip: Float[Tensor, "m d h w"]) -> tuple[Tensor, Tensor]:
         return h, skip
 
 
-class OnTop(nn.Module):
+class SplitConv(nn.Module):
     """A convolution of a frame's features and of skips on top of them, as the sum of a convolution of each."""
 
     def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d, n_own: int):
@@ -108,7 +111,7 @@ def of_channels(
     return some
 
 
-class Products(nn.Module):
+class MatmulConvTranspose(nn.Module):
     """A transposed convolution that, where it is quicker, is computed as matrix products.
 
     With a kernel of m strides, each pixel of the input adds to m x m blocks of stride x stride pixels of the output:
@@ -123,10 +126,10 @@ class Products(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
         n, c, h, w = x.shape
-        if self.layer.out_channels <= FEW:
-            return self.place(self.few(x.permute(0, 2, 3, 1).reshape(-1, c), n, h, w))
-        if max(h, w) <= SMALL:
-            return self.place(self.small(x.permute(0, 2, 3, 1).reshape(-1, c), n, h, w))
+        if self.layer.out_channels <= FEW_CHANNELS:
+            return self.side_by_side(self.one_product(x.permute(0, 2, 3, 1).reshape(-1, c), n, h, w))
+        if max(h, w) <= SMALL_IMAGE:
+            return self.side_by_side(self.product_per_block(x.permute(0, 2, 3, 1).reshape(-1, c), n, h, w))
         return self.layer(x)
 
     @functools.cached_property
@@ -141,8 +144,10 @@ class Products(nn.Module):
         c, d, m, s = self.layer.in_channels, self.layer.out_channels, self.m, self.stride
         return self.layer.weight.view(c, d, m, s, m, s).permute(2, 4, 3, 5, 1, 0).reshape(-1, c).contiguous()
 
-    def small(self, pixels: Float[Tensor, "nhw c"], n: int, h: int, w: int) -> Float[Tensor, "n hm wm s s d"]:
-        """A product for each block, the output's channels last."""
+    def product_per_block(
+        self, pixels: Float[Tensor, "nhw c"], n: int, h: int, w: int
+    ) -> Float[Tensor, "n hm wm s s d"]:
+        """What the pixels add to each block, by m x m products with the output's channels last: for tiny images."""
         m, s = self.m, self.stride
         for a in range(m):
             for b in range(m):
@@ -152,8 +157,9 @@ class Products(nn.Module):
                 out[:, a : a + h, b : b + w] += product
         return out.view(n, h + m - 1, w + m - 1, s, s, -1)
 
-    def few(self, pixels: Float[Tensor, "nhw c"], n: int, h: int, w: int) -> Float[Tensor, "n hm wm s s d"]:
-        """One product for all blocks, each of the few channels an image of its own: rows of pixels are long."""
+    def one_product(self, pixels: Float[Tensor, "nhw c"], n: int, h: int, w: int) -> Float[Tensor, "n hm wm s s d"]:
+        """The same by one product for all blocks, each channel an image of its own, so that rows of pixels are long:
+        for few channels."""
         m, s = self.m, self.stride
         products = (self.by_plane @ pixels.T).view(m, m, -1, n, h, w)
         out = products.new_zeros(products.shape[2], n, h + m - 1, w + m - 1)
@@ -162,7 +168,7 @@ class Products(nn.Module):
                 out[:, :, a : a + h, b : b + w] += products[a, b]
         return out.view(s, s, -1, n, h + m - 1, w + m - 1).permute(3, 4, 5, 0, 1, 2)
 
-    def place(self, blocks: Float[Tensor, "n h w s s d"]) -> Float[Tensor, "n d h2 w2"]:
+    def side_by_side(self, blocks: Float[Tensor, "n h w s s d"]) -> Float[Tensor, "n d h2 w2"]:
         """Blocks of pixels side by side, the padding cut off, the bias added."""
         n, h, w, s, _, d = blocks.shape
         p = self.padding

@@ -1,4 +1,5 @@
-"""The residual function as an ordinary differential equation, dy/dt = f(y, z_{floor(t)+1}), solved by torchdiffeq.
+"""The residual function as an ordinary differential equation, dy/dt = f(y, z_{floor(t)+1}), solved by torchdiffeq:
+equation (5) of the book's notation with steps as small as you like (paper, section 3.1).
 
 Built in chapter 4. `solve`, `generate` and `predict` are `Dynamics.rollout`, `Dynamics.generate` and `SRVP.predict`
 with a solver of your choice, and states at any real times. With `euler` they give the residual loop.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -31,6 +33,7 @@ except ImportError as error:
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.dynamics import Dynamics
 from srvp_lite.model.srvp import SRVP
+from srvp_lite.utils.device import precise_dtype
 
 FIXED = ("euler", "midpoint", "rk4")
 """Solvers with steps of a given size: 1, 2 and 4 evaluations of f a step, of order 1, 2 and 4."""
@@ -79,21 +82,23 @@ def solve(
 
     Returns (B, n_times, ny), in the dtype of y. Raises ValueError, or TypeError, saying what was expected.
     """
-    times = check(f, y, times, method, steps_per_frame, adjoint)
+    asked = _checked_times(f, y, times, method, steps_per_frame, adjoint)
     if z.ndim != 3 or z.shape[0] != y.shape[0]:
         raise ValueError(
             f"z holds one noise per clip and frame interval, (B, n, nz) with B = {y.shape[0]}, got {tuple(z.shape)}"
         )
-    if times[-1] > z.shape[1] + EPSILON:
+    if asked[-1] > z.shape[1] + EPSILON:
         raise ValueError(
-            f"z drives {z.shape[1]} frame interval(s), so times go from 0 to {z.shape[1]}, got {times[-1]:g}: "
+            f"z drives {z.shape[1]} frame interval(s), so times go from 0 to {z.shape[1]}, got {asked[-1]:g}: "
             "give more z, or `generate`, which draws them"
         )
-    states, at = {}, y
-    for i in range(intervals(times)):
-        at, reached = interval(f, at, z[:, i], inside(times, i), method, steps_per_frame, rtol, atol, adjoint)
+    states: dict[float, Tensor] = {}
+    at = y
+    for i in range(_n_intervals(asked)):
+        within = _times_within(asked, i)
+        at, reached = _solve_interval(f, at, z[:, i], within, method, steps_per_frame, rtol, atol, adjoint)
         states.update(reached)
-    return pick(states, times, y)
+    return _at_times(states, asked, y)
 
 
 def generate(
@@ -110,14 +115,17 @@ def generate(
 
     Returns the states at `times`, (B, n_times, ny), and the z drawn, one per interval that was entered, (B, n, nz).
     """
-    times = check(dynamics.f, y, times, method, steps_per_frame, False)
-    states, at, z = {}, y, []
-    for i in range(intervals(times)):
+    asked = _checked_times(dynamics.f, y, times, method, steps_per_frame, False)
+    states: dict[float, Tensor] = {}
+    z: list[Tensor] = []
+    at = y
+    for i in range(_n_intervals(asked)):
         z.append(dynamics.p_z(at).sample(generator))
-        at, reached = interval(dynamics.f, at, z[-1], inside(times, i), method, steps_per_frame, rtol, atol, False)
+        within = _times_within(asked, i)
+        at, reached = _solve_interval(dynamics.f, at, z[-1], within, method, steps_per_frame, rtol, atol, False)
         states.update(reached)
-    nz = dynamics.f[0].in_features - y.shape[1]
-    return pick(states, times, y), torch.stack(z, dim=1) if z else y.new_zeros(y.shape[0], 0, nz)
+    no_z = y.new_zeros(y.shape[0], 0, dynamics.nz)
+    return _at_times(states, asked, y), torch.stack(z, dim=1) if z else no_z
 
 
 @torch.no_grad()
@@ -140,7 +148,8 @@ def predict(
     """
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, got {n_samples}")
-    if model.config.transition != "residual":
+    dynamics = model.dynamics
+    if not isinstance(dynamics, Dynamics):
         raise ValueError(
             f"this model moves its state by the {model.config.transition} transition, which is no differential equation"
         )
@@ -148,28 +157,39 @@ def predict(
         steps_per_frame = model.config.steps_per_frame
     with evaluation_mode(model):
         y, w, skips = model.condition(x_cond, n_samples, generator)
-        y, _ = generate(model.dynamics, y, times, method, steps_per_frame, rtol, atol, generator)
+        y, _ = generate(dynamics, y, times, method, steps_per_frame, rtol, atol, generator)
         return model.decode(w, y, skips).unflatten(0, (n_samples, x_cond.shape[0]))
 
 
-def interval(f, y, z, fractions, method, steps_per_frame, rtol, atol, adjoint):
+def _solve_interval(
+    f: Callable[[Tensor], Tensor],
+    y: Float[Tensor, "b ny"],
+    z: Float[Tensor, "b nz"],
+    fractions: list[tuple[float, float]],
+    method: str,
+    steps_per_frame: int | None,
+    rtol: float,
+    atol: float,
+    adjoint: bool,
+) -> tuple[Float[Tensor, "b ny"], dict[float, Tensor]]:
     """One frame interval under one z: the state at its end, and {time: state} at the fractions of it asked for.
 
     `fractions` are pairs (time, its part of the interval in (0, 1]).
     """
 
-    def right_side(t, y):
+    def right_side(t: Tensor, y: Tensor) -> Tensor:
         return f(torch.cat([y, z], dim=-1))
 
     between = [(time, s) for time, s in fractions if s < 1]
-    asked = torch.tensor([0.0, *(s for _, s in between), 1.0], dtype=torch.float64, device=y.device)
-    options = {}
+    asked = torch.tensor([0.0, *(s for _, s in between), 1.0], dtype=precise_dtype(y.device), device=y.device)
+    options: dict[str, Any] = {}
     if method in FIXED:
         k = steps_per_frame or 1
         on_grid = all(abs(s * k - round(s * k)) < k * EPSILON for _, s in between)
-        options["grid_constructor"] = lambda func, y, t: whole_steps(t, k)
+        options["grid_constructor"] = lambda func, y, t: _whole_steps(t, k)
         options["interp"] = "linear" if method == "euler" or on_grid else "cubic"
     else:
+        options["dtype"] = asked.dtype
         options["step_t"] = asked[-1:]  # a step ends on the frame, rather than being interpolated there
     arguments = dict(rtol=rtol, atol=atol, method=method, options=options)
     if adjoint:
@@ -182,7 +202,7 @@ def interval(f, y, z, fractions, method, steps_per_frame, rtol, atol, adjoint):
     return states[-1], reached
 
 
-def whole_steps(t: Float[Tensor, " n"], k: int) -> Float[Tensor, " m"]:
+def _whole_steps(t: Float[Tensor, " n"], k: int) -> Float[Tensor, " m"]:
     """From the first to the last of t in equal steps of 1/k, counted, never summed. (The adjoint solves, backwards,
     from one asked time to the one before; its last step may be a shorter one, so all are made equal.)"""
     first, last = t[0].item(), t[-1].item()
@@ -190,22 +210,32 @@ def whole_steps(t: Float[Tensor, " n"], k: int) -> Float[Tensor, " m"]:
     return torch.linspace(first, last, steps + 1, dtype=t.dtype, device=t.device)
 
 
-def inside(times: list[float], i: int) -> list[tuple[float, float]]:
+def _times_within(times: list[float], i: int) -> list[tuple[float, float]]:
     """The times in the interval from i (excluded) to i + 1, each with its part of the interval."""
     parts = [(time, time - i) for time in times if EPSILON < time - i <= 1 + EPSILON]
     return [(time, 1.0 if s > 1 - EPSILON else s) for time, s in parts]
 
 
-def intervals(times: list[float]) -> int:
+def _n_intervals(times: list[float]) -> int:
     """How many frame intervals are entered on the way to the last time."""
     return max(0, -int(-(times[-1] - EPSILON) // 1))
 
 
-def pick(states: dict[float, Tensor], times: list[float], y: Tensor) -> Tensor:
+def _at_times(
+    states: dict[float, Tensor], times: list[float], y: Float[Tensor, "b ny"]
+) -> Float[Tensor, "b n_times ny"]:
+    """The states at the times, in order; at 0 it is y."""
     return torch.stack([y if time <= EPSILON else states[time] for time in times], dim=1)
 
 
-def check(f, y, times, method, steps_per_frame, adjoint) -> list[float]:
+def _checked_times(
+    f: Callable[[Tensor], Tensor],
+    y: Tensor,
+    times: Sequence[float] | Tensor,
+    method: str,
+    steps_per_frame: int | None,
+    adjoint: bool,
+) -> list[float]:
     """The times as plain numbers; raises TypeError or ValueError for what cannot be solved."""
     if y.ndim != 2:
         raise ValueError(f"y is one state per clip, (B, ny), got {tuple(y.shape)}; a single state needs y[None]")
@@ -221,11 +251,11 @@ def check(f, y, times, method, steps_per_frame, adjoint) -> list[float]:
             f"with adjoint=True, f must be an nn.Module, whose parameters are known, got {type(f).__name__}; "
             "leave adjoint out to differentiate through the solver's steps"
         )
-    times = [float(t) for t in times]
-    if not times:
+    asked = [float(t) for t in times]
+    if not asked:
         raise ValueError("times is empty: name at least one time, in frames after the given state")
-    if not times[0] >= 0 or times[-1] == float("inf"):
-        raise ValueError(f"times are counted from the given state, at 0, and finite; got {times[0]:g} to {times[-1]:g}")
-    if not all(a < b for a, b in zip(times, times[1:])):
+    if not asked[0] >= 0 or asked[-1] == float("inf"):
+        raise ValueError(f"times are counted from the given state, at 0, and finite; got {asked[0]:g} to {asked[-1]:g}")
+    if not all(a < b for a, b in zip(asked, asked[1:])):
         raise ValueError("times must increase, each larger than the one before")
-    return times
+    return asked

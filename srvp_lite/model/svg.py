@@ -10,6 +10,7 @@ all frames of the batch at once. (The authors' code makes one call per time, so 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -17,12 +18,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from srvp_lite.config import SVGConfig, TrainConfig
+from srvp_lite.config import LossWeights, SVGConfig
 from srvp_lite.model import convnets
-from srvp_lite.model.clips import check_clips, check_counts, evaluation_mode
+from srvp_lite.model.clips import VideoModel, check_clips, check_counts, evaluation_mode
 from srvp_lite.model.gaussian import Gaussian
 
-Memory = tuple  # an LSTM's hidden and cell states, each (layers, B, rnn_size)
+Memory = tuple[Tensor, Tensor]
+"""An LSTM's hidden and cell states, each (layers, B, rnn_size)."""
 
 
 class Recurrent(nn.Module):
@@ -35,8 +37,8 @@ class Recurrent(nn.Module):
         self.out = nn.Linear(rnn_size, n_out)
 
     def forward(self, x: Float[Tensor, "b t n_in"], memory: Memory | None = None) -> tuple[Tensor, Memory]:
-        hidden, memory = self.lstm(self.embed(x), memory)
-        return self.out(hidden), memory
+        hidden, after = self.lstm(self.embed(x), memory)
+        return self.out(hidden), after
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ class SVGOutput:
     """p(z_t | x_{1:t-1}), the learned prior, (B, T - 1, z_dim)."""
 
 
-class SVG(nn.Module):
+class SVG(VideoModel):
     """SVG-LP with the networks, initialisation and skip connections of its authors' code."""
+
+    config: SVGConfig
 
     def __init__(self, config: SVGConfig):
         super().__init__()
@@ -93,11 +97,11 @@ class SVG(nn.Module):
         self,
         out: SVGOutput,
         x: Float[Tensor, "b t c h w"],
-        train: TrainConfig | None = None,
+        weights: LossWeights,
         kl_share: float | Tensor = 1.0,
-    ):
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, " b"]]]:
         """Sum over frames of the mean squared error of a pixel + beta KL(q(z_t) || p(z_t)), averaged over the clips; of
-        beta, the share `kl_share` counts.
+        beta, the share `kl_share` counts. beta is the model's own (`SVGConfig.beta`): `weights` are of other terms.
 
         Returns it and its terms per clip (B,), unweighted: `mse`, `kl_z`, `loss`. With P pixels a frame this is, but
         for a factor and a constant, a negative ELBO with a pixel's standard deviation of sqrt(beta P / 2).
@@ -113,24 +117,16 @@ class SVG(nn.Module):
         x_cond: Float[Tensor, "b t c h w"],
         n_frames: int,
         n_samples: int = 1,
-        steps_per_frame: int | None = None,
-        frame_rate: int = 1,
         generator: torch.Generator | None = None,
         batch_norm: str = "running",
     ) -> Float[Tensor, "s b n c h w"]:
         """Draws futures, (n_samples, B, n_frames, C, H, W): z from the posterior on the given frames, then the prior.
 
         `batch_norm`: "running" uses the statistics of training, "batch" those of the frames of one time and one sample
-        of all clips, as the authors' generation script does; a future then depends on the other clips. Arguments as in
-        `SRVP.predict`, but there is nothing between two frames: raises ValueError for steps_per_frame or a frame_rate
-        other than 1.
+        of all clips, as the authors' generation script does; a future then depends on the other clips. The other
+        arguments as in `SRVP.predict`. Raises ValueError on wrong clips or counts.
         """
         check_counts(n_frames=n_frames, n_samples=n_samples)
-        if steps_per_frame not in (None, 1) or frame_rate != 1:
-            raise ValueError(
-                f"SVG goes from frame to frame: it has no steps_per_frame ({steps_per_frame}) and no frame_rate "
-                f"({frame_rate}); leave them out"
-            )
         if batch_norm not in ("running", "batch"):
             raise ValueError(f"batch_norm must be 'running' or 'batch', got {batch_norm!r}")
         check_clips(x_cond, self.config, training=False)
@@ -139,26 +135,34 @@ class SVG(nn.Module):
             return torch.cat(each)
         with evaluation_mode(self), batch_statistics(self) if batch_norm == "batch" else nullcontext():
             x, memories, skips = self.condition(x_cond, n_samples, generator)
-            frames = []
+            frames: list[Tensor] = []
             for _ in range(n_frames):
                 x, memories, skips = self.next_frame(x, memories, skips, generator)
                 frames.append(x)
             return torch.stack(frames, dim=1).unflatten(0, (n_samples, len(x_cond)))
 
-    def condition(self, x_cond: Float[Tensor, "b t c h w"], n_samples: int, generator: torch.Generator | None):
+    def condition(
+        self, x_cond: Float[Tensor, "b t c h w"], n_samples: int, generator: torch.Generator | None = None
+    ) -> tuple[Float[Tensor, "sb c h w"], tuple[Memory, Memory], list[Tensor]]:
         """What predictions start from: the last given frame, what the predictor and the prior remember of the frames
         before, and the features to decode with; n_samples copies, samples outermost, each with its own z."""
         encoded = [self.encoder(x) for x in x_cond.unbind(1)]  # one time a call, for batch norms that look at the batch
         h = torch.stack([h for h, _ in encoded], dim=1)
         skips = [f.repeat(n_samples, 1, 1, 1) for f in encoded[-2][1]]
-        _, prior = self.prior(h[:, :-1])
+        _, (hidden, cell) = self.prior(h[:, :-1])
         h = h.repeat(n_samples, 1, 1)
         z = gaussian(self.posterior(h[:, 1:])[0]).sample(generator)
         _, predictor = self.predictor(torch.cat([h[:, :-1], z], dim=-1))
-        prior = tuple(state.repeat(1, n_samples, 1) for state in prior)
+        prior = (hidden.repeat(1, n_samples, 1), cell.repeat(1, n_samples, 1))
         return x_cond[:, -1].repeat(n_samples, 1, 1, 1), (predictor, prior), skips
 
-    def next_frame(self, x: Float[Tensor, "n c h w"], memories: tuple[Memory, Memory], skips: list[Tensor], generator):
+    def next_frame(
+        self,
+        x: Float[Tensor, "n c h w"],
+        memories: tuple[Memory, Memory],
+        skips: list[Tensor],
+        generator: torch.Generator | None = None,
+    ) -> tuple[Float[Tensor, "n c h w"], tuple[Memory, Memory], list[Tensor]]:
         """The frame after x, with what the LSTMs then remember and the features for the frame after that."""
         predictor, prior = memories
         h, features = self.encoder(x)
@@ -176,7 +180,7 @@ def gaussian(raw: Float[Tensor, "*batch two_z_dim"]) -> Gaussian:
 
 
 @contextmanager
-def batch_statistics(module: nn.Module):
+def batch_statistics(module: nn.Module) -> Iterator[None]:
     """Batch norms use the statistics of what they are given inside, and remember nothing of it."""
     norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
     before = [(m.training, m.track_running_stats) for m in norms]

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from srvp_lite.config import Experiment, SRVPConfig, SVGConfig
-from srvp_lite.model.build import build
+from srvp_lite.model.build import build_model
 from srvp_lite.utils.device import best_time
 
 
@@ -58,11 +58,11 @@ def step_work(experiment: Experiment, bf16: bool = False) -> Work:
     On the meta device the LSTM is spelled out as matrix products, so it is counted as well.
     """
     m, t = experiment.model, experiment.train
-    model = build(m).to("meta")
+    model = build_model(m).to("meta")
     x = torch.empty(t.batch_size, t.n_frames, m.nc, m.nx, m.nx, device="meta")
     optimizer = torch.optim.Adam(model.parameters(), foreach=True)
     with Counter() as counter:
-        loss, _ = model.loss(model(x), x, t)
+        loss, _ = model.loss(model(x), x, t.loss_weights)
         loss.backward()
         optimizer.step()
     work = counter.work
@@ -74,7 +74,7 @@ def step_work(experiment: Experiment, bf16: bool = False) -> Work:
 @torch.no_grad()
 def frame_flop(config: SRVPConfig | SVGConfig, n_cond: int) -> float:
     """Counts the operations of one predicted frame of one future; those on the conditioning frames are left out."""
-    model = build(config).to("meta").eval()
+    model = build_model(config).to("meta").eval()
     x = torch.empty(1, n_cond, config.nc, config.nx, config.nx, device="meta")
     counted = []
     for n_frames in (1, 2):

@@ -4,25 +4,24 @@ import math
 
 import pytest
 import torch
-from small import generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import SIZES, generator
 
 import srvp_lite
 from srvp_lite import explore, metrics
 from srvp_lite.config import SRVPConfig
 from srvp_lite.data.open import moving_digits
-from srvp_lite.evaluation import evaluate
+from srvp_lite.evaluation import Scoring, evaluate
 from srvp_lite.model import ode
 from srvp_lite.model.srvp import SRVP
 
-SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 THIRD = 1 / 3
 
 
 def small(**changes):
     torch.manual_seed(0)
-    return SRVP(SRVPConfig(**{**vars(SMALL), **changes}))
+    return SRVP(SRVPConfig(**SIZES | changes))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def x():
 def test_rate_1_is_the_models_prediction(x, skip, own_steps):
     model = small(skip=skip, steps_per_frame=own_steps)
     expected = model.predict(x, 5, 3, generator=generator(7))
-    shown = explore.at_rates(model, x, 5, (1, 4), n_samples=3, seed=7)
+    shown = explore.at_rates(model, x, 5, (1, 4), n_samples=3, generator=generator(7))
     torch.testing.assert_close(shown[1], expected)
 
 
@@ -49,7 +48,7 @@ def test_all_rates_show_one_future(x, method, steps):
     """Each rate alone gives what it shows among the others, and common instants are equal to the last bit."""
     model = small()
     rates = (THIRD, 0.5, 1, 1.5, 2.4, 8)
-    shown = explore.at_rates(model, x, 6, rates, method, steps, n_samples=2, seed=3)
+    shown = explore.at_rates(model, x, 6, rates, method, steps, n_samples=2, generator=generator(3))
     for rate in rates:
         times = [i / rate for i in range(1, math.floor(6 * rate + 1e-9) + 1)]
         alone = ode.predict(model, x, times, 2, method, steps, generator=generator(3))
@@ -64,7 +63,7 @@ def test_all_rates_show_one_future(x, method, steps):
 def test_more_steps_at_a_higher_rate_are_those_of_the_model(x):
     model = small()
     expected = model.predict(x, 3, 2, steps_per_frame=8, frame_rate=4, generator=generator(5))
-    shown = explore.at_rates(model, x, 3, [4], steps_per_frame=8, n_samples=2, seed=5)
+    shown = explore.at_rates(model, x, 3, [4], steps_per_frame=8, n_samples=2, generator=generator(5))
     torch.testing.assert_close(shown[4], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -156,11 +155,11 @@ def test_errors_of_roughness_and_agreement():
 
 def test_the_sweep_gives_the_scores_of_the_protocol():
     model, clips = small(), torch.rand(5, 7, 1, 16, 16, generator=generator(2))
-    sweep = explore.steps_sweep(model, clips, 4, (3, 1), n_samples=4, seed=9)
+    sweep = explore.steps_sweep(model, clips, 4, (3, 1), n_samples=4, generator=generator(9))
     for k in (3, 1):
-        psnr = evaluate(model, clips, 4, 4, seed=9, metric_names=("psnr",), steps_per_frame=k)["psnr"]
-        assert sweep[k]["best"] == pytest.approx(psnr["best_of"]["4"])
-        assert sweep[k]["expected"] == pytest.approx(psnr["expected"])
+        psnr = evaluate(model, clips, 4, 4, generator(9), Scoring(("psnr",), steps_per_frame=k)).metrics["psnr"]
+        assert sweep[k]["best"] == pytest.approx(psnr.best_of[4])
+        assert sweep[k]["expected"] == pytest.approx(psnr.expected)
     assert sweep[3]["difference"] == {"mean": 0, "interval": 0}
     gap = sweep[1]["expected"]["mean"] - sweep[3]["expected"]["mean"]
     assert sweep[1]["difference"]["mean"] == pytest.approx(gap, abs=1e-5)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from small import awake, generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
+from small import awake, generator
 
 from srvp_lite import explore
 from srvp_lite.explore.latents import centre

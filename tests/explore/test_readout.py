@@ -8,14 +8,11 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small import generator
 
 import srvp_lite
 from srvp_lite import explore
 from srvp_lite.data.open import moving_digits
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @settings(max_examples=15, deadline=None)

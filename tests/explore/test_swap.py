@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from small import awake, generator
 from sklearn.neighbors import KNeighborsClassifier
+from small import SIZES, awake, generator
 
 import srvp_lite
 from srvp_lite import explore
@@ -16,8 +16,6 @@ from srvp_lite.explore.swap import decode
 from srvp_lite.explore.swap_scores import apart, best_order, draw_pairs
 from srvp_lite.metrics import psnr
 from srvp_lite.model.srvp import SRVP
-
-SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
 
 
 @pytest.fixture(params=[dict(), dict(skip=True), dict(steps_per_frame=2)], ids=["plain", "skips", "two steps"])
@@ -85,7 +83,7 @@ def test_decoding_in_parts_changes_nothing(model, clips):
 
 @pytest.mark.bad_input
 def test_errors_of_swaps(clips):
-    model, (a, b) = SRVP(SMALL), clips
+    model, (a, b) = SRVP(SRVPConfig(**SIZES)), clips
     with pytest.raises(ValueError, match="got 2 contents and 3 motions; swap_grid combines all with all"):
         explore.swap_content(model, a[:2], b)
     with pytest.raises(ValueError, match="n_frames=-1"):
@@ -135,13 +133,13 @@ def test_counterfactuals_pixel_by_pixel(data):
 
 
 def test_pairs_share_no_digit_and_know_their_sprites(data):
-    (a, which_a), (b, which_b) = draw_pairs(data, 30, 5, seed=4)
+    (a, which_a), (b, which_b) = draw_pairs(data, 30, 5, generator(4))
     assert len(a.frames) == len(b.frames) == 30
     assert not any(set(x) & set(y) for x, y in zip(a.labels.tolist(), b.labels.tolist()))
     for clips, which in ((a, which_a), (b, which_b)):
         assert torch.equal(explore.counterfactual(data, which, clips.positions)[0], clips.frames)
     with pytest.raises(ValueError, match="have no digit in common; ask for fewer pairs"):
-        draw_pairs(MovingMNIST(split="test", n_digits=9), 10, 2, seed=0)
+        draw_pairs(MovingMNIST(split="test", n_digits=9), 10, 2)
 
 
 def test_the_better_order_counts(data):
@@ -200,7 +198,7 @@ def test_in_the_shipped_models_identity_follows_w_and_motion_follows_y(name):
     reader = explore.digit_classifier(moving_digits(config, "train"))
     data = moving_digits(config, "test")
     assert reader.score(data.images.flatten(1).numpy(), data.labels.numpy()) > 0.95
-    scores = explore.swap_score(srvp_lite.load(name), data, reader, n_pairs=60, seed=1)
+    scores = explore.swap_score(srvp_lite.load(name), data, reader, n_pairs=60, generator=generator(1))
     swap, own, true, perfect = (scores[k] for k in ("swap", "no swap", "true frames", "perfect swap"))
 
     def surely_more(a, b, by=0.0):

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from small import awake, generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 from sklearn.metrics import roc_auc_score
+from small import awake, generator
 from torch.distributions import Normal, kl_divergence
 
 from srvp_lite import explore

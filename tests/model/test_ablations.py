@@ -2,20 +2,24 @@
 
 import dataclasses
 import warnings
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import SIZES, generator
 from torch import nn
 
 from srvp_lite.checkpoint.official import save_official
 from srvp_lite.config import Experiment, SRVPConfig
+from srvp_lite.model.ablations import POSTERIORS, TRANSITIONS
+from srvp_lite.model.mlp import mlp
 from srvp_lite.model.srvp import SRVP
-from srvp_lite.presets import PRESETS
+from srvp_lite.presets import preset
 
-SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
-TRAIN = PRESETS["lite"].train
+SMALL = SRVPConfig(**SIZES)
+WEIGHTS = preset("lite").train.loss_weights
 
 
 def model_of(seed=0, **changes):
@@ -24,7 +28,7 @@ def model_of(seed=0, **changes):
 
 
 def clips(n=2, t=6, seed=1):
-    return torch.rand(n, t, 1, 16, 16, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(n, t, 1, 16, 16, generator=generator(seed))
 
 
 @torch.no_grad()
@@ -52,10 +56,26 @@ def test_mlp_transition_forgets_the_state_it_came_from_but_through_the_network()
     torch.testing.assert_close(residuals, y.diff(dim=1))
 
 
+def test_configurations_and_tables_name_the_same_parts():
+    known = get_type_hints(SRVPConfig)
+    assert set(TRANSITIONS) == set(get_args(known["transition"]))
+    assert set(POSTERIORS) == set(get_args(known["q_z"]))
+
+
+@pytest.mark.parametrize("kind, f", [("mlp", lambda: mlp(5, 16, 3, 2)), ("gru", lambda: nn.GRUCell(2, 3))])
+def test_no_network_is_made_to_be_thrown_away(kind, f):
+    """From one seed, the weights are those of f and the prior, made one after the other."""
+    torch.manual_seed(3)
+    ours = TRANSITIONS[kind](ny=3, nz=2, nh_res=16, nlayers_res=2, res_gain=1.41)
+    torch.manual_seed(3)
+    expected = [*f().parameters(), *mlp(3, 16, 4, 2).parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), expected, strict=True))
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 6), st.integers(0, 1000))
 def test_window_sees_two_frames_and_the_lstm_all_before(t, seed):
-    h = torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(seed), requires_grad=True)
+    h = torch.randn(1, 8, 8, generator=generator(seed), requires_grad=True)
     for q_z, seen in (("window", {t, t + 1}), ("lstm", set(range(t + 2)))):
         q = model_of(q_z=q_z).inference.q_z(h)
         assert q.mean.shape == (1, 7, 2)
@@ -68,13 +88,13 @@ def test_without_z_nothing_is_drawn_but_the_first_state():
         warnings.simplefilter("error")
         model = model_of(nz=0)
     x = clips()
-    out = model(x, torch.Generator().manual_seed(0))
-    _, terms = model.loss(out, x, TRAIN)
+    out = model(x, generator())
+    _, terms = model.loss(out, x, WEIGHTS)
     assert out.z.shape == (2, 5, 0) and torch.equal(terms["kl_z"], torch.zeros(2))
     y = torch.randn(2, 3)
-    a, b = (model.dynamics.generate(y, 4, 1, torch.Generator().manual_seed(s))[0] for s in (1, 2))
+    a, b = (model.dynamics.generate(y, 4, 1, generator(s))[0] for s in (1, 2))
     assert torch.equal(a, b)
-    loss, _ = model.loss(out, x, TRAIN)
+    loss, _ = model.loss(out, x, WEIGHTS)
     loss.backward()
     assert all(p.grad is not None for p in model.dynamics.f.parameters())
 
@@ -82,7 +102,7 @@ def test_without_z_nothing_is_drawn_but_the_first_state():
 @torch.no_grad()
 def test_without_w_frames_follow_from_y_alone():
     model, x = model_of(use_w=False), clips()
-    out = model(x, torch.Generator().manual_seed(0))
+    out = model(x, generator())
     assert out.w.shape == (2, 0)
     torch.testing.assert_close(model.decode(torch.zeros(2, 0), out.y), out.frames)
     assert model.decoder.from_vector[0].in_channels == SMALL.ny
@@ -112,7 +132,7 @@ def test_every_variant_predicts_trains_and_comes_back(changes, tmp_path):
 
     model, x = model_of(**changes), clips()
     assert model.predict(x[:, :3], 4, 2).shape == (2, 2, 4, 1, 16, 16)
-    loss, _ = model.train().loss(model(x), x, TRAIN)
+    loss, _ = model.train().loss(model(x), x, WEIGHTS)
     loss.backward()
     assert loss.isfinite()
     checkpoint.save(model, tmp_path / "m.safetensors")
@@ -142,6 +162,6 @@ def test_what_variants_cannot_do_is_said(tmp_path):
     with pytest.raises(ValueError, match="no differential equation"):
         ode.predict(model, clips(), [1.0])
     with pytest.raises(ValueError, match="from frame to frame in one step"):
-        model.dynamics.frame(torch.zeros(1, 3), torch.zeros(1, 2), 2)
+        model.dynamics.one_frame(torch.zeros(1, 3), torch.zeros(1, 2), 2)
     with pytest.raises(ValueError, match="only the full SRVP model"):
         save_official(model, tmp_path, Experiment(dataclasses.replace(SRVPConfig(), transition="mlp")))

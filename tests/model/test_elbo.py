@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from small import generator
 from torch.distributions import Normal, kl_divergence
 
 from srvp_lite.model.elbo import elbo
@@ -12,7 +13,7 @@ from srvp_lite.model.gaussian import Gaussian
 
 @pytest.fixture
 def out():
-    g = torch.Generator().manual_seed(0)
+    g = generator()
 
     def normal(*shape):
         return torch.randn(shape, generator=g, dtype=torch.float64)

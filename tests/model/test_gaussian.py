@@ -4,13 +4,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import generator
 from torch.distributions import Normal, kl_divergence
 
 from srvp_lite.model.gaussian import Gaussian
 
 
 def random_gaussian(seed, shape=(4, 3), dtype=torch.float64):
-    g = torch.Generator().manual_seed(seed)
+    g = generator(seed)
     mean = torch.randn(shape, generator=g, dtype=dtype)
     return Gaussian(mean, torch.rand(shape, generator=g, dtype=dtype) + 0.1)
 
@@ -29,7 +30,7 @@ def test_kl_and_log_prob_equal_torch_distributions(seed_q, seed_p):
 def test_kl_is_the_mean_log_ratio_over_samples():
     q, p = random_gaussian(0), random_gaussian(1)
     many = Gaussian(q.mean.expand(200_000, 4, 3), q.std.expand(200_000, 4, 3))
-    z = many.sample(torch.Generator().manual_seed(2))
+    z = many.sample(generator(2))
     ratio = q.log_prob(z) - p.log_prob(z)
     error = ratio.std(0) / len(z) ** 0.5
     assert ((ratio.mean(0) - q.kl(p)).abs() < 5 * error).all()
@@ -38,7 +39,7 @@ def test_kl_is_the_mean_log_ratio_over_samples():
 def test_samples_have_the_mean_and_std_and_pass_gradients():
     q = random_gaussian(3)
     mean, std = q.mean.requires_grad_(), q.std.requires_grad_()
-    z = Gaussian(mean.expand(100_000, 4, 3), std.expand(100_000, 4, 3)).sample(torch.Generator().manual_seed(4))
+    z = Gaussian(mean.expand(100_000, 4, 3), std.expand(100_000, 4, 3)).sample(generator(4))
     assert ((z.mean(0) - q.mean).abs() < 5 * q.std / len(z) ** 0.5).all()
     torch.testing.assert_close(z.std(0), q.std, rtol=0.02, atol=0)
     z.sum().backward()

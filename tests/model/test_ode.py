@@ -8,17 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import SIZES, generator
 
 from srvp_lite.config import SRVPConfig
 from srvp_lite.model import ode
 from srvp_lite.model.dynamics import Dynamics
 from srvp_lite.model.srvp import SRVP
-
-SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def dynamics(ny=3, nz=2):
@@ -206,7 +201,7 @@ def test_generate_is_that_of_the_dynamics(steps):
 @pytest.mark.parametrize("rate", [1, 2, 3])
 def test_predict_is_that_of_the_model(skip, rate):
     torch.manual_seed(0)
-    model = SRVP(SRVPConfig(**{**vars(SMALL), "skip": skip, "steps_per_frame": 2}))
+    model = SRVP(SRVPConfig(**SIZES, skip=skip, steps_per_frame=2))
     x = torch.rand(2, 5, 1, 16, 16)
     expected = model.predict(x, 4, 3, steps_per_frame=2 * rate, frame_rate=rate, generator=generator(1))
     times = [i / rate for i in range(1, 4 * rate + 1)]
@@ -218,7 +213,7 @@ def test_predict_is_that_of_the_model(skip, rate):
 
 
 def test_predict_at_any_times_with_an_adaptive_solver():
-    model = SRVP(SMALL)
+    model = SRVP(SRVPConfig(**SIZES))
     frames = ode.predict(model, torch.rand(2, 4, 1, 16, 16), torch.tensor([0.1, 2.5]), 2, "dopri5")
     assert frames.shape == (2, 2, 2, 1, 16, 16) and 0 < frames.min() and frames.max() < 1
 

@@ -3,19 +3,18 @@
 The official arrays are time first; ours are batch first.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from small import GOLDEN
 
 import srvp_lite
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.elbo import elbo
 from srvp_lite.model.gaussian import Gaussian
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 TOLERANCE = dict(rtol=0, atol=1e-5)
 
 
@@ -70,7 +69,7 @@ def test_posteriors_and_prior(case):
 
 @torch.no_grad()
 def test_one_residual_step(case):
-    states, _ = case.model.dynamics.frame(case.expected["y_in"], case.expected["z_in"], case.config.steps_per_frame)
+    states, _ = case.model.dynamics.one_frame(case.expected["y_in"], case.expected["z_in"], case.config.steps_per_frame)
     close(states[0], case.expected["y_step"])
 
 

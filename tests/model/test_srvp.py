@@ -1,29 +1,23 @@
 """The model's promises: shapes, determinism under a generator, independence, and errors that help."""
 
-import dataclasses
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import SIZES, generator
 
-from srvp_lite.config import SRVPConfig
+from srvp_lite.config import LossWeights, SRVPConfig
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.content import random_frames
 from srvp_lite.model.elbo import elbo
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.presets import preset
 
-SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16, nlayers_inf=2, nlayers_res=2)
-
 
 def small(**changes):
     torch.manual_seed(0)
-    return SRVP(dataclasses.replace(SMALL, **changes))
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+    return SRVP(SRVPConfig(**SIZES | changes))
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -40,6 +34,41 @@ def test_shapes_and_gradients(skip, steps):
     loss.backward()
     for name, p in model.named_parameters():
         assert p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@torch.no_grad()
+def test_inference_draws_in_the_order_asked_for(skip):
+    """Against the parts, called one by one; samples outermost."""
+    model, x = small(skip=skip).eval(), torch.rand(2, 6, 1, 16, 16)
+    h, skips = model.encode(x)
+    q_y, q_z = model.inference.q_y(h[:, :3]), model.inference.q_z(h)
+    for draw in ("z first", "y_1 first", "means"):
+        seen, g = model.infer(x, generator=generator(4), draw=draw), generator(4)
+        if draw == "z first":
+            z, y_1 = q_z.sample(g), q_y.sample(g)
+        elif draw == "y_1 first":
+            y_1, z = q_y.sample(g), q_z.sample(g)
+        else:
+            y_1, z = q_y.mean, q_z.mean
+        torch.testing.assert_close(seen.z, z)
+        torch.testing.assert_close(seen.y, model.dynamics.rollout(y_1, z, 1)[0])
+        torch.testing.assert_close(seen.w, model.content(h[:, -3:]))
+    three = model.infer(x, 3, generator(5))
+    assert not torch.equal(three.z[:2], three.z[2:4]) and torch.equal(three.w[:2], three.w[2:4])
+    torch.testing.assert_close(three.q_y.mean, q_y.mean.repeat(3, 1))
+    assert (three.skips is None) == (not skip)
+    for repeated, one in zip(three.skips or [], skips or []):
+        torch.testing.assert_close(repeated, one.repeat(3, 1, 1, 1))
+
+
+def test_a_share_counts_of_all_weights_but_the_nlls():
+    model, x = small(), torch.rand(2, 6, 1, 16, 16)
+    out, weights = model(x, generator()), LossWeights(beta_y=1.0, beta_z=2.0, obs_std=0.5, residual_penalty=3.0)
+    _, terms = model.loss(out, x, weights, torch.tensor(0.25))
+    expected = terms["nll"] + 0.25 * (terms["kl_y"] + 2 * terms["kl_z"] + 3 * terms["residual"])
+    torch.testing.assert_close(terms["loss"], expected)
+    assert torch.equal(model.loss(out, x, weights)[0], elbo(out, x, 1.0, 2.0, 0.5, 3.0)[0])
 
 
 @given(K=st.integers(1, 12), T=st.integers(1, 40))
@@ -183,7 +212,7 @@ def test_unfit_counts_are_refused(arguments, message):
         (dict(nx=48), "power of two .* got 48"),
         (dict(ny=0), "ny must be a whole number of at least 1, got 0"),
         (dict(nz=2.5), "nz must be a whole number"),
-        (dict(network="resnet"), "'dcgan' or 'vgg', got 'resnet'"),
+        (dict(network="resnet"), "network must be one of dcgan, vgg, got 'resnet'"),
         (dict(network="vgg", nx=32), "made for 64x64"),
     ],
 )

@@ -1,23 +1,27 @@
 """SVG: the vectorised training pass equals a loop over time, predictions obey it, batch norms do as they are told."""
 
 import dataclasses
+from typing import get_args
 
 import pytest
 import torch
+from small import generator
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 import srvp_lite
 from srvp_lite import checkpoint, metrics
-from srvp_lite.config import Experiment, SRVPConfig, SVGConfig, TrainConfig
+from srvp_lite.config import Experiment, ModelConfig, SRVPConfig, SVGConfig, TrainConfig
 from srvp_lite.evaluation.protocol import score_samples
-from srvp_lite.model.build import build
+from srvp_lite.model.build import MODELS, build_model
+from srvp_lite.model.clips import prediction_options
 from srvp_lite.model.gaussian import Gaussian
 from srvp_lite.model.svg import SVG, batch_statistics
-from srvp_lite.presets import PRESETS
+from srvp_lite.presets import preset
 from srvp_lite.training.loop import train
 from srvp_lite.training.step import Step
 
+WEIGHTS = preset("svg-lite").train.loss_weights
 SMALL = SVGConfig(nx=16, nf=4, g_dim=8, z_dim=3, rnn_size=12, n_past=3)
 
 
@@ -34,7 +38,7 @@ def model_of(config=SMALL, seed=0):
 
 
 def clips_of(config=SMALL, n=2, t=6, seed=1):
-    return torch.rand(n, t, config.nc, config.nx, config.nx, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(n, t, config.nc, config.nx, config.nx, generator=generator(seed))
 
 
 @pytest.fixture
@@ -87,7 +91,7 @@ def test_training_pass_is_the_papers_loop_over_time(no_noise, network, last_fram
     frames = torch.stack(frames, 1)
     out = model(x)
     torch.testing.assert_close(out.frames, frames, atol=1e-5, rtol=0)
-    loss, terms = model.loss(out, x)
+    loss, terms = model.loss(out, x, WEIGHTS)
     torch.testing.assert_close(terms["kl_z"], kl, rtol=1e-4, atol=1e-5)
     mse = sum(nn.functional.mse_loss(frames[:, t], x[:, t + 1]) for t in range(x.shape[1] - 1))
     torch.testing.assert_close(loss, mse + model.config.beta * kl.mean(), rtol=1e-4, atol=1e-6)
@@ -124,7 +128,7 @@ def test_parameters_are_those_of_the_authors_code():
 
 def test_noise_comes_from_the_generator_and_samples_differ():
     model, x = model_of(), clips_of(t=4)
-    a, b = (model.predict(x, 4, 2, generator=torch.Generator().manual_seed(3)) for _ in range(2))
+    a, b = (model.predict(x, 4, 2, generator=generator(3)) for _ in range(2))
     assert torch.equal(a, b) and not torch.equal(a[0], a[1])
     assert a.amin() > 0 and a.amax() < 1
 
@@ -154,12 +158,18 @@ def test_batch_statistics_are_those_of_training_mode():
 def test_what_svg_cannot_do_is_said():
     model, x = model_of(), clips_of(t=4)
     for options, words in [
-        (dict(frame_rate=2), "no frame_rate"),
-        (dict(steps_per_frame=4), "no steps_per_frame"),
         (dict(batch_norm="mine"), "'running' or 'batch'"),
         (dict(n_samples=0), "n_samples must be at least 1"),
     ]:
         with pytest.raises(ValueError, match=words):
+            model.predict(x, 3, **options)
+    for options, words in [
+        (dict(frame_rate=2), "SVG goes from frame to frame: it has no frame_rate; leave it out"),
+        (dict(steps_per_frame=4, frame_rate=2), "no steps_per_frame and no frame_rate"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            prediction_options(model, **options)
+        with pytest.raises(TypeError, match="unexpected keyword"):
             model.predict(x, 3, **options)
     with pytest.raises(ValueError, match="at least 2 frames"):
         model.predict(x[:, :1], 3)
@@ -175,11 +185,11 @@ def test_what_svg_cannot_do_is_said():
 
 def test_it_trains_saves_loads_and_is_scored(tmp_path):
     t = dataclasses.replace(
-        PRESETS["svg-lite"].train, batch_size=4, n_frames=7, n_frames_test=8, val_clips=4, val_samples=2,
+        preset("svg-lite").train, batch_size=4, n_frames=7, n_frames_test=8, val_clips=4, val_samples=2,
         constant_steps=6, decay_steps=4, val_interval=5, checkpoint_interval=5, log_interval=5,
     )  # fmt: skip
-    small = dataclasses.replace(PRESETS["svg-lite"].model, nf=4, g_dim=8, z_dim=3, rnn_size=12)
-    experiment = dataclasses.replace(PRESETS["svg-lite"], model=small, train=t)
+    small = dataclasses.replace(preset("svg-lite").model, nf=4, g_dim=8, z_dim=3, rnn_size=12)
+    experiment = dataclasses.replace(preset("svg-lite"), model=small, train=t)
     assert Experiment.from_dict(experiment.to_dict()) == experiment
     best = train(experiment, tmp_path / "svg")
     model = srvp_lite.load(best)
@@ -187,19 +197,27 @@ def test_it_trains_saves_loads_and_is_scored(tmp_path):
     assert checkpoint.load_experiment(best) == experiment
     x = clips_of(small, t=8)
     scores = score_samples(model, x, 5, 3).metrics["psnr"]
-    futures = model.predict(x[:, :5], 3, 3, generator=torch.Generator().manual_seed(0))
+    futures = model.predict(x[:, :5], 3, 3, generator=generator())
     assert scores.shape == metrics.psnr(futures, x[None, :, 5:].expand_as(futures)).shape == (3, 2, 3)
 
 
 def test_its_loss_falls():
     experiment = dataclasses.replace(
-        PRESETS["svg-lite"], model=dataclasses.replace(PRESETS["svg-lite"].model, nf=4, g_dim=8, rnn_size=12)
+        preset("svg-lite"), model=dataclasses.replace(preset("svg-lite").model, nf=4, g_dim=8, rnn_size=12)
     )
     step, x = Step(experiment, torch.device("cpu")), clips_of(experiment.model, n=4, t=8) * 0.2
     losses = [step(x, i, 2e-3)["loss"].item() for i in range(60)]
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_build_knows_both():
-    assert isinstance(build(SMALL), SVG)
-    assert isinstance(build(SRVPConfig(nx=16, nf=4)), srvp_lite.SRVP)
+def test_every_kind_of_configuration_has_its_model():
+    assert set(MODELS) == set(get_args(ModelConfig))
+    assert isinstance(build_model(SMALL), SVG)
+    assert isinstance(build_model(SRVPConfig(nx=16, nf=4)), srvp_lite.SRVP)
+
+
+def test_options_that_are_not_set_are_nobodys():
+    model = model_of()
+    assert prediction_options(model, steps_per_frame=None, frame_rate=None) == {}
+    assert prediction_options(model, batch_norm="batch", frame_rate=None) == {"batch_norm": "batch"}
+    assert prediction_options(srvp_lite.SRVP(SRVPConfig(nx=16, nf=4)), frame_rate=2) == {"frame_rate": 2}

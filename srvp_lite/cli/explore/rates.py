@@ -35,7 +35,9 @@ def run(args: Options, loaded: Loaded) -> dict:
     n = args.n_frames or t.n_frames_test - t.n_cond
     x = pick(loaded.clips(args.common.n_clips, t.n_cond), args.clip)
     wanted = tuple(dict.fromkeys((*args.rates, 1)))  # rate 1 is compared with the model's own prediction
-    shown = explore.at_rates(loaded.model, x, n, wanted, args.method, args.steps_per_frame, seed=args.common.seed)
+    shown = explore.at_rates(
+        loaded.model, x, n, wanted, args.method, args.steps_per_frame, generator=loaded.generator()
+    )
     numbers = {}
     for rate in args.rates:
         frames = shown[rate][0]

@@ -41,7 +41,7 @@ def run(args: Options, loaded: Loaded) -> dict:
         raise ValueError("what is to be read must be known, as it is of moving digits; videos have no such truth")
     train, test = (moving_digits(loaded.experiment.data, split, loaded.device) for split in ("train", "test"))
     n_frames = loaded.experiment.train.n_frames
-    found = explore.disentangling(loaded.model, train, test, args.n_fit, args.n_new, n_frames, args.common.seed)
+    found = explore.disentangling(loaded.model, train, test, args.n_fit, args.n_new, n_frames, loaded.generator())
     columns = ("place", "velocity", "spread")
 
     def cell(v: dict[str, float]) -> str:

@@ -52,7 +52,7 @@ def run(args: Options, loaded: Loaded) -> dict:
     data = {split: moving_digits(loaded.experiment.data, split, loaded.device) for split in ("train", "test")}
     classifier = explore.digit_classifier(data["train"])
     scores = explore.swap_score(
-        loaded.model, data["test"], classifier, args.pairs, clips.shape[1], seed=args.common.seed
+        loaded.model, data["test"], classifier, args.pairs, clips.shape[1], generator=loaded.generator()
     )
 
     def cell(v: dict[str, float]) -> str:
