@@ -1,11 +1,28 @@
+import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import jaxtyping
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long starts first, so that no process is left with it in the end: chapters by what they cost, then the
+    files of many slow tests. Whatever a browser looks at is slow."""
+    costs = json.loads((ROOT / "data" / "results" / "chapter_costs.json").read_text())
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+
+    def place(item):
+        return -costs.get(item.path.stem, {"fast": {"seconds": 0}})["fast"]["seconds"], -slow[item.path]
+
+    items.sort(key=place)  # a stable sort: what is of one file stays together, in order
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +67,24 @@ def shim_torchvision():
         import torchvision  # noqa: F401
 
         return library
+
+
+@pytest.fixture(scope="session")
+def untrained_run(tmp_path_factory):
+    """A run's folder with an untrained model of the data of the preset lite; tests may read it, not write into it."""
+    import dataclasses
+
+    import torch
+    from small import SMALL
+
+    from srvp_lite import checkpoint
+    from srvp_lite.model.srvp import SRVP
+    from srvp_lite.presets import preset
+
+    out = tmp_path_factory.mktemp("run")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = SRVP(SMALL)
+    experiment = dataclasses.replace(preset("lite"), model=SMALL)
+    checkpoint.save(model, out / "best.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
+    return out
