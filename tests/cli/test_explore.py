@@ -6,25 +6,22 @@ import json
 import pytest
 import torch
 from PIL import Image
+from small import SMALL
 
 from srvp_lite import checkpoint, explore
 from srvp_lite.cli import main
-from srvp_lite.config import SRVPConfig
 from srvp_lite.data.open import moving_digits
 from srvp_lite.data.open import test_clips as clips_of
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.model.svg import SVG
-from srvp_lite.presets import LITE_SVG, PRESETS
+from srvp_lite.presets import preset
 
-TINY = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-EXPERIMENT = dataclasses.replace(PRESETS["lite"], model=TINY)
+EXPERIMENT = dataclasses.replace(preset("lite"), model=SMALL)
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    return str(checkpoint.save(SRVP(TINY), path, experiment=EXPERIMENT.to_dict()))
+def tiny(untrained_run):
+    return str(untrained_run)
 
 
 def explored(capsys, *arguments):
@@ -97,8 +94,14 @@ def test_walk(tiny, capsys, tmp_path):
 
 
 def test_readouts_and_uncertainty(tiny, capsys, tmp_path):
-    said = explored(capsys, "readouts", tiny, "--n-fit", 60, "--n-new", 30)
+    said = explored(capsys, "readouts", tiny, "--n-fit", 60, "--n-new", 30, "--out", "q.json")
     assert "y, untrained" in said and "w, untrained" in said
+    found = json.loads((tmp_path / "q.json").read_text())
+    assert (
+        found["n_fit"] == 60
+        and found["made"]["model_sha256"]
+        and f"{found['readouts']['y']['place']['value']:.2f}" in said
+    )
     said = explored(capsys, "uncertainty", tiny, "--samples", 4, "--n-clips", 6, "--out", "u.gif", "--json", "u.json")
     found = json.loads((tmp_path / "u.json").read_text())
     x = clips_of(EXPERIMENT.data, 6, 20).float() / 255
@@ -109,12 +112,12 @@ def test_readouts_and_uncertainty(tiny, capsys, tmp_path):
 
 
 def test_what_cannot_be_explored_is_said(tiny, tmp_path):
-    without = dataclasses.replace(TINY, use_w=False)
+    without = dataclasses.replace(SMALL, use_w=False)
     checkpoint.save(SRVP(without), tmp_path / "no-w.safetensors",
                     experiment=dataclasses.replace(EXPERIMENT, model=without).to_dict())  # fmt: skip
-    svg = dataclasses.replace(LITE_SVG, nf=4, g_dim=8, rnn_size=8)
+    svg = dataclasses.replace(preset("svg-lite").model, nf=4, g_dim=8, rnn_size=8)
     checkpoint.save(SVG(svg), tmp_path / "svg.safetensors",
-                    experiment=dataclasses.replace(PRESETS["svg-lite"], model=svg).to_dict())  # fmt: skip
+                    experiment=dataclasses.replace(preset("svg-lite"), model=svg).to_dict())  # fmt: skip
     for arguments, words in [
         (("swap", "no-w.safetensors"), "no content to swap"),
         (("rates", "svg.safetensors"), "a rival without y and w"),
