@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import random
 import sys
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-import srvp_lite
 from srvp_lite import checkpoint
+from srvp_lite.utils.device import choose_device, device_name
+from srvp_lite.version import __version__
 
 
 @dataclass(frozen=True)
@@ -27,31 +29,40 @@ class Session:
     """What the chapter cost when it was measured, in words."""
 
     def __repr__(self) -> str:
-        if self.device.type == "cuda":
-            device = f"the GPU {torch.cuda.get_device_name(self.device)}"
-        else:
-            device = f"the CPU, {torch.get_num_threads()} threads (no GPU here)"
         mode = "FAST (the environment variable SRVP_FULL=1 asks for FULL)" if self.fast else "FULL, with long trainings"
-        return f"srvp_lite {srvp_lite.__version__}\nDevice  {device}\nMode    {mode}\nCost    {self.cost}"
+        return f"srvp_lite {__version__}\nDevice  {device_name(self.device)}\nMode    {mode}\nCost    {self.cost}"
 
 
 def begin(book: str, chapter: str, seed: int = 1) -> Session:
     """Prepares a chapter: seeds torch, NumPy and Python with `seed`, checks that the package is the book's version.
 
     `book` is the version that the chapter was written with; another minor version of the package raises ImportError,
-    saying which to install. `chapter` is the notebook's name, to look up what it cost when it was measured. FULL mode
-    is asked for with the environment variable SRVP_FULL=1.
+    saying which to install. Where NumPy was installed anew after it had been loaded, a printed line asks for a restart:
+    what is compiled against the one does not fit the other. `chapter` is the notebook's name, to look up what it cost
+    when it was measured. FULL mode is asked for with the environment variable SRVP_FULL=1.
     """
-    if book.split(".")[:2] != srvp_lite.__version__.split(".")[:2]:
+    if book.split(".")[:2] != __version__.split(".")[:2]:
         raise ImportError(
-            f"this chapter was written with srvp_lite {book}, installed is {srvp_lite.__version__}: "
+            f"this chapter was written with srvp_lite {book}, installed is {__version__}: "
             f'install the matching one with pip install "srvp-lite~={book}", or take the chapter of your version'
+        )
+    if (installed := installed_version("numpy")) not in (None, np.__version__):
+        print(
+            f"NumPy {installed} is installed, but {np.__version__} is still loaded: restart the kernel (on Colab: "
+            "Runtime, Restart session), then run this cell again."
         )
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Session(device, os.environ.get("SRVP_FULL", "0") in ("", "0"), cost_of(chapter))
+    return Session(choose_device("auto"), os.environ.get("SRVP_FULL", "0") in ("", "0"), cost_of(chapter))
+
+
+def installed_version(package: str) -> str | None:
+    """The version that pip knows of, which may be another than the one that was loaded; None if it knows of none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def cost_of(chapter: str) -> str:
@@ -68,16 +79,21 @@ def cost_of(chapter: str) -> str:
     return "\n        ".join(said) if said else "not measured yet"
 
 
-def interact(show: Callable, **controls):
+def interact(show: Callable, **controls) -> None:
     """`ipywidgets.interact` where somebody can move a slider: in Jupyter, on Colab, in VS Code. Nothing elsewhere, as
-    when the book is built: there a still sweep stands beside every live control."""
+    when the book is built: there a still sweep stands beside every live control. Without ipywidgets, a line says how to
+    get it."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     live = (
         "google.colab" in sys.modules
         or "JPY_SESSION_NAME" in os.environ
         or (shell is not None and "__vsc_ipynb_file__" in shell.user_ns)
     )
-    if live:
+    if not live:
+        return
+    try:
         import ipywidgets
-
+    except ImportError:
+        print('The sliders need ipywidgets: pip install "srvp-lite[notebook]"')
+    else:
         ipywidgets.interact(show, **controls)
