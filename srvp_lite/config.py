@@ -1,18 +1,22 @@
 """Every number of a run, in three small tables: the model, the data, the training.
 
 Read in chapter 7. The dataclasses are plain and frozen; their field docstrings are the command line's help. Runs that
-have a name are in `presets`.
+have a name are in `presets`. Of models and of data there are several kinds: a kind is a class with a `kind` of its own,
+listed once, in `ModelConfig` or `DataConfig`. In files a configuration says its kind, so that reading needs no guess.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 
-def check_whole_numbers(config, at_least_zero: tuple[str, ...] = ()) -> None:
+def check_whole_numbers(config: Any, at_least_zero: tuple[str, ...] = ()) -> None:
     """Raises ValueError for a field that should be a whole number of at least 1 (or 0) and is not."""
     for f in dataclasses.fields(config):
         least, value = 0 if f.name in at_least_zero else 1, getattr(config, f.name)
@@ -20,10 +24,15 @@ def check_whole_numbers(config, at_least_zero: tuple[str, ...] = ()) -> None:
             raise ValueError(f"{f.name} must be a whole number of at least {least}, got {value!r}")
 
 
+def check_choices(config: Any) -> None:
+    """Raises ValueError for a field that is none of those its annotation, a `Literal`, lists."""
+    for name, hint in get_type_hints(type(config)).items():
+        if get_origin(hint) is Literal and getattr(config, name) not in get_args(hint):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {getattr(config, name)!r}")
+
+
 def check_frames(nx: int, network: str) -> None:
     """Raises ValueError unless there are such networks for frames of nx pixels."""
-    if network not in ("dcgan", "vgg"):
-        raise ValueError(f"network must be 'dcgan' or 'vgg', got {network!r}")
     if nx < 16 or nx & (nx - 1):
         raise ValueError(f"nx must be a power of two of at least 16, since frames are halved to 4x4, got {nx}")
     if network == "vgg" and nx != 64:
@@ -33,6 +42,8 @@ def check_frames(nx: int, network: str) -> None:
 @dataclass(frozen=True)
 class SRVPConfig:
     """Sizes of the model. The defaults are those of Stochastic Moving MNIST."""
+
+    kind: ClassVar[str] = "srvp"
 
     nx: int = 64
     """Height and width of a frame, in pixels."""
@@ -71,12 +82,10 @@ class SRVPConfig:
     use_w: bool = True
     """Whether there is a content variable w; without, y has to hold the content as well (an ablation)."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_whole_numbers(self, at_least_zero=("nz",))  # nz = 0 is the model without noise
+        check_choices(self)
         check_frames(self.nx, self.network)
-        for name, known in [("transition", ("residual", "mlp", "gru")), ("q_z", ("lstm", "window"))]:
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
         if self.transition != "residual" and self.steps_per_frame != 1:
             raise ValueError(
                 f"an {self.transition} transition makes one step per frame, got steps_per_frame={self.steps_per_frame}"
@@ -99,6 +108,8 @@ class SRVPConfig:
 class SVGConfig:
     """Sizes of SVG, stochastic video generation with a learned prior (Denton & Fergus 2018), the autoregressive rival.
     The defaults are those of its authors for Stochastic Moving MNIST."""
+
+    kind: ClassVar[str] = "svg"
 
     nx: int = 64
     """Height and width of a frame, in pixels."""
@@ -127,8 +138,9 @@ class SVGConfig:
     beta: float = 1e-4
     """Weight of the KL terms against the mean squared error of a frame."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_whole_numbers(self)
+        check_choices(self)
         check_frames(self.nx, self.network)
         if self.n_past < 2:
             raise ValueError(f"SVG needs two conditioning frames at least, got n_past={self.n_past}")
@@ -144,6 +156,8 @@ class SVGConfig:
 @dataclass(frozen=True)
 class MovingDigitsConfig:
     """Moving digits: what moves, on what canvas, how fast."""
+
+    kind: ClassVar[str] = "moving digits"
 
     digits: Literal["sklearn", "mnist"] = "mnist"
     """Where the digits come from: scikit-learn's bundled ones (offline) or MNIST's IDX files."""
@@ -168,7 +182,9 @@ class MovingDigitsConfig:
 
 @dataclass(frozen=True)
 class VideoConfig:
-    """Real videos, from a store of decoded frames (data/video.py)."""
+    """Real videos, from a store of decoded frames (data/video_store.py)."""
+
+    kind: ClassVar[str] = "videos"
 
     dataset: str
     """Name of the store: the folder `root`/`dataset` holds it ("kth", "human36m", "bair", or your own)."""
@@ -178,6 +194,20 @@ class VideoConfig:
     """Height and width of a frame, in pixels."""
     on_device: bool = False
     """Keep all frames in the device's memory, as bytes."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What the terms of SRVP's loss weigh; see `model.elbo`."""
+
+    beta_y: float
+    """Weight of KL(q(y_1) || N(0, I))."""
+    beta_z: float
+    """Weight of the KL terms of z."""
+    obs_std: float
+    """Standard deviation of a pixel around its decoded value."""
+    residual_penalty: float
+    """Weight of the norm of the residuals."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +275,8 @@ class TrainConfig:
     log_interval: int = 50
     """Steps between two lines of the log."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("batch_size", "accumulate", "log_interval", "val_interval", "checkpoint_interval"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)}")
@@ -266,6 +297,11 @@ class TrainConfig:
             raise ValueError(f"kl_warmup is two shares of the run, the first not the larger, got {self.kl_warmup}")
         if self.time_budget is not None:
             seconds(self.time_budget)
+
+    @property
+    def loss_weights(self) -> LossWeights:
+        """What a model's `loss` is told of this."""
+        return LossWeights(self.beta_y, self.beta_z, self.obs_std, self.residual_penalty)
 
     @property
     def steps(self) -> int:
@@ -303,15 +339,19 @@ def seconds(duration: str) -> float:
     return total
 
 
+ModelConfig = SRVPConfig | SVGConfig
+DataConfig = MovingDigitsConfig | VideoConfig
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One run: a model, its data, its training."""
 
-    model: SRVPConfig | SVGConfig = field(default_factory=SRVPConfig)
-    data: MovingDigitsConfig | VideoConfig = field(default_factory=MovingDigitsConfig)
+    model: ModelConfig = field(default_factory=SRVPConfig)
+    data: DataConfig = field(default_factory=MovingDigitsConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         t, m = self.train, self.model
         if self.data.frame_size != m.nx:
             raise ValueError(f"the data make frames of {self.data.frame_size} pixels, the model takes {m.nx}")
@@ -327,37 +367,89 @@ class Experiment:
         if t.n_frames_test <= t.n_cond:
             raise ValueError(f"n_frames_test={t.n_frames_test} leaves nothing to predict after n_cond={t.n_cond}")
 
-    def to_dict(self) -> dict:
-        return dataclasses.asdict(self)
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The three configurations as plain values that JSON can hold, each with its kind where there are several."""
+        return {part: config_to_dict(getattr(self, part)) for part in KINDS}
 
     @classmethod
-    def from_dict(cls, d: dict) -> Experiment:
-        data = VideoConfig if "dataset" in d["data"] else MovingDigitsConfig
-        train = dict(d["train"])
-        if "kl_warmup" in train:
-            train["kl_warmup"] = tuple(train["kl_warmup"])  # a list in JSON
+    def from_dict(cls, d: Mapping[str, Any], source: str | Path = "") -> Experiment:
+        """The experiment that `to_dict` gave, or an older version's. Raises ValueError, naming `source` and the part or
+        the setting, where something is missing, unknown or out of range."""
+        where = f"{source}: " if source else ""
+        missing = KINDS.keys() - d.keys()
+        if missing:
+            raise ValueError(f"{where}an experiment has a model, data and train; missing: {', '.join(sorted(missing))}")
+        model, data, train = (config_from_dict(part, d[part], source) for part in ("model", "data", "train"))
         try:
-            return cls(model_config(d["model"]), data(**d["data"]), TrainConfig(**train))
-        except TypeError as error:
-            raise ValueError(f"these settings are of another version of srvp-lite ({error})") from error
+            return cls(model, data, train)
+        except ValueError as error:
+            raise ValueError(f"{where}{error}") from error
 
 
-def model_config(d: dict) -> SRVPConfig | SVGConfig:
-    """A model's configuration from its fields; the two kinds share no names that could be mistaken."""
-    return SVGConfig(**d) if "rnn_size" in d else SRVPConfig(**d)
+# Configurations as plain values, for files ---------------------------------------------------------------------------
+
+KINDS: dict[str, dict[str, type]] = {
+    "model": {c.kind: c for c in get_args(ModelConfig)},
+    "data": {c.kind: c for c in get_args(DataConfig)},
+    "train": {"": TrainConfig},  # the only one, so files name no kind
+}
 
 
-@dataclass(frozen=True)
-class PaperProtocol:
-    """How the paper tests on a data set."""
+def config_to_dict(config: ModelConfig | DataConfig | TrainConfig) -> dict[str, Any]:
+    """The fields of a configuration as plain values, its kind first where there are several."""
+    kind = getattr(config, "kind", None)
+    return ({} if kind is None else {"kind": kind}) | dataclasses.asdict(config)
 
-    n_cond: int
-    """Conditioning frames."""
-    n_frames: int
-    """Frames of a test clip, conditioning frames included."""
-    n_samples: int
-    """Futures per clip, of which the best counts."""
-    n_clips: int
-    """Test clips."""
-    perceptual: bool
-    """Whether LPIPS and FVD are reported."""
+
+def config_from_dict(part: str, d: Mapping[str, Any], source: str | Path = "") -> Any:
+    """The configuration that `config_to_dict` gave for a part of an experiment, "model", "data" or "train".
+
+    Fields that an older version did not have take their defaults. Raises ValueError, one sentence that names `source`
+    and the setting, for a kind or a setting that does not exist, one that is missing, and a value that cannot be.
+    """
+    where = f"{source}: {part}" if source else part
+    if not isinstance(d, Mapping):
+        raise ValueError(f"{where} should be settings by name, got {d!r}")
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in d.items()}  # JSON knows no tuples
+    kinds = KINDS[part]
+    kind = settings.pop("kind") if len(kinds) > 1 and "kind" in settings else guessed_kind(part, d)
+    if kind not in kinds:
+        raise ValueError(f"{where} is of the kind {kind!r}, which is unknown here; there are {', '.join(kinds)}")
+    config = kinds[kind]
+    hints = {f.name: get_type_hints(config)[f.name] for f in dataclasses.fields(config)}
+    required = {f.name for f in dataclasses.fields(config) if f.default is dataclasses.MISSING}
+    for names, what in ((settings.keys() - hints.keys(), "unknown here"), (required - settings.keys(), "missing")):
+        if names:
+            raise ValueError(f"{where} has settings that are {what}: {', '.join(sorted(names))}; another version's?")
+    for name, value in settings.items():
+        if not fits(value, hints[name]):
+            known = get_args(hints[name]) if get_origin(hints[name]) is Literal else ()
+            choices = f"; there are {', '.join(known)}" if known else ""
+            raise ValueError(f"{where}.{name} cannot be {value!r}{choices}")
+    try:
+        return config(**settings)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def guessed_kind(part: str, d: Mapping[str, Any]) -> str:
+    """The kind of a configuration from a file older than kinds: then there were these, told apart by one field."""
+    if part == "model":
+        return "svg" if "rnn_size" in d else "srvp"
+    if part == "data":
+        return "videos" if "dataset" in d else "moving digits"
+    return ""
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of an annotation's kind; the annotations are those of the configurations above."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is tuple:
+        expected = get_args(hint)
+        return isinstance(value, tuple) and len(value) == len(expected) and all(map(fits, value, expected))
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint in (int, float):
+        return isinstance(value, (int, hint)) and not isinstance(value, bool)
+    return isinstance(value, hint)

@@ -10,9 +10,10 @@ import torch
 from srvp_lite.checkpoint.official import load_official, official_experiment
 from srvp_lite.checkpoint.shipped import shipped_dir, shipped_names
 from srvp_lite.checkpoint.weights import base_name, load_weights, parts_of, read_header
-from srvp_lite.config import Experiment, model_config
-from srvp_lite.model.build import VideoModel, build
-from srvp_lite.utils.files import CheckpointError
+from srvp_lite.config import Experiment, config_from_dict
+from srvp_lite.model.build import build_model
+from srvp_lite.model.clips import VideoModel
+from srvp_lite.utils.files import CheckpointError, sha256
 
 
 def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> VideoModel:
@@ -27,7 +28,11 @@ def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> VideoM
     if path.is_dir():
         model = load_official(path)
     else:
-        model = build(model_config(read_header(path)["model"]))
+        try:
+            config = config_from_dict("model", read_header(path)["model"], path)
+        except ValueError as error:
+            raise CheckpointError(str(error)) from error
+        model = build_model(config)
         weights = {name: t for file in parts_of(path) for name, t in safetensors.torch.load_file(file).items()}
         load_weights(model, weights, path)
     return model.to(device, memory_format=torch.channels_last).eval()  # convolutions run faster so, on a CPU too
@@ -59,11 +64,22 @@ def first_part(path: Path) -> Path | None:
 
 
 def load_experiment(path_or_name: str | Path) -> Experiment:
-    """The experiment in which a checkpoint of ours was trained: its model, data and training configuration."""
+    """The experiment in which a checkpoint was trained: its model, data and training configuration. Raises
+    CheckpointError where the file does not say it, or says it in settings unknown here."""
     path = find(path_or_name)
     if path.is_dir():
         return official_experiment(path)
     info = read_header(path)["info"]
     if "experiment" not in info:
         raise CheckpointError(f"{path} does not say what data it was trained on; use it from Python")
-    return Experiment.from_dict(info["experiment"])
+    try:
+        return Experiment.from_dict(info["experiment"], path)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def model_sha256(path_or_name: str | Path) -> str:
+    """The hash of the file that holds a model's weights, the first one if there are several; of an official folder, of
+    its model.pt."""
+    path = find(path_or_name)
+    return sha256(path / "model.pt" if path.is_dir() else path)

@@ -5,16 +5,15 @@ A folder holds `config.json`, every option of the official scripts under its own
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
 import torch
 
 from srvp_lite.checkpoint.weights import load_weights
-from srvp_lite.config import Experiment, MovingDigitsConfig, SRVPConfig
+from srvp_lite.config import Experiment, MovingDigitsConfig, SRVPConfig, config_from_dict
 from srvp_lite.model.srvp import SRVP
-from srvp_lite.presets import PRESETS
+from srvp_lite.presets import preset
 from srvp_lite.utils.files import CheckpointError, read_tensors, write_tensors, write_text
 
 # Its name for each of our options; what it lists beyond these concerns its data and training.
@@ -52,15 +51,17 @@ def load_official(folder: str | Path) -> SRVP:
                 f"release), and {name} is missing"
             )
     try:
-        options = json.loads((folder / "config.json").read_text())
+        options = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise CheckpointError(f"{folder / 'config.json'} is not valid JSON: {error}") from error
     missing = OFFICIAL_OPTIONS.keys() - options.keys() - {"res_gain"}  # the gain matters before training only
     if missing:
         raise CheckpointError(f"{folder / 'config.json'} lacks {', '.join(sorted(missing))}")
-    config = SRVPConfig(
-        **{ours: options[official] for official, ours in OFFICIAL_OPTIONS.items() if official in options}
-    )
+    known = {ours: options[official] for official, ours in OFFICIAL_OPTIONS.items() if official in options}
+    try:
+        config = config_from_dict("model", {"kind": SRVPConfig.kind, **known}, folder / "config.json")
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     model = SRVP(config)
     load_weights(
         model, rename_official(read_tensors(folder / "model.pt"), model, folder / "model.pt"), folder / "model.pt"
@@ -87,10 +88,10 @@ def official_experiment(folder: str | Path, root: str | None = None) -> Experime
     """The experiment an official folder describes: its model, data and training in our names.
 
     What its config.json does not say is taken from the paper's preset of its data set. Raises CheckpointError where
-    it names no data set we know.
+    it names no data set we know, or a setting that cannot be.
     """
     config = Path(folder) / "config.json"
-    options = json.loads(config.read_text())
+    options = json.loads(config.read_text(encoding="utf-8"))
     dataset = OFFICIAL_DATASETS.get(options.get("dataset"))
     if dataset is None:
         raise CheckpointError(
@@ -98,13 +99,15 @@ def official_experiment(folder: str | Path, root: str | None = None) -> Experime
         )
     if dataset == "smmnist" and options.get("deterministic"):
         dataset = "mmnist"
-    preset = PRESETS[dataset]
-    model = dataclasses.replace(
-        preset.model, **{ours: options[theirs] for theirs, ours in OFFICIAL_OPTIONS.items() if theirs in options}
-    )
+    parts = preset(dataset).to_dict()
+    parts["model"] |= {ours: options[theirs] for theirs, ours in OFFICIAL_OPTIONS.items() if theirs in options}
+    parts["data"] |= {"root": root, "frame_size": parts["model"]["nx"]}
     known = {ours: options[theirs] for theirs, ours in OFFICIAL_TRAINING.items() if options.get(theirs) is not None}
-    data = dataclasses.replace(preset.data, root=root, frame_size=model.nx)
-    return Experiment(model, data, dataclasses.replace(preset.train, **known))
+    parts["train"] |= known
+    try:
+        return Experiment.from_dict(parts, config)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def save_official(model: SRVP, folder: str | Path, experiment: Experiment) -> Path:

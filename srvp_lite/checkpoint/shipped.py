@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from srvp_lite.checkpoint.weights import base_name
 
 
-def shipped_results(name: str) -> dict:
-    """The measured results shipped under `name`, as written by `srvp-lite evaluate --out`."""
+def shipped_results(name: str) -> dict[str, Any]:
+    """The measured results shipped under `name`, as they were written: of evaluations (`evaluation.Results.load` reads
+    those), benchmarks, ablations."""
     path = shipped_dir("results") / f"{name}.json"
     if not path.is_file():
         known = sorted(p.stem for p in shipped_dir("results").glob("*.json"))
         raise FileNotFoundError(f"no shipped results named {name!r}; there are {', '.join(known) or 'none'}")
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def shipped_dir(kind: str) -> Path:

@@ -1,4 +1,4 @@
-"""Models on disk: ours, the shipped ones, and the official release's. Nothing here unpickles code.
+"""Models on disk, in our own format. Nothing here unpickles code.
 
 Read in chapter 7. A model is one safetensors file (or several) whose header carries its configuration as JSON. The
 state of a training run (weights, optimiser, counters) goes through `torch.save` and comes back with
@@ -8,23 +8,25 @@ Every file is written beside its destination and then renamed, so a crash leaves
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from srvp_lite.model.build import VideoModel
+from srvp_lite.config import config_to_dict
+from srvp_lite.model.clips import VideoModel
 from srvp_lite.utils.files import CheckpointError, write_bytes
 
-FORMAT = "srvp-lite 1"
+FORMAT = "srvp-lite 2"  # whose configurations say their kind
+FORMATS = ("srvp-lite 1", FORMAT)
 HEADER_KEY = "srvp_lite"
 
 
-def save(model: VideoModel, path: str | Path, half: bool = False, max_bytes: int | None = None, **info) -> Path:
+def save(model: VideoModel, path: str | Path, half: bool = False, max_bytes: int | None = None, **info: Any) -> Path:
     """Writes the model to `path` (.safetensors), with its configuration and any JSON-able `info`.
 
     `half` stores parameters in 16 bits (float16: 11 significant bits, where bfloat16 has 8), batch norms' statistics
@@ -39,7 +41,7 @@ def save(model: VideoModel, path: str | Path, half: bool = False, max_bytes: int
             tensors[name] = tensors[name].half()
             if not tensors[name].isfinite().all():
                 raise ValueError(f"{name} has values up to {parameter.abs().max():.3g}, too large for 16 bits")
-    parts: list[dict] = [{}]
+    parts: list[dict[str, torch.Tensor]] = [{}]
     room = None if max_bytes is None else max_bytes - 64_000  # for the header of each file
     for name, t in tensors.items():
         if room is not None and t.nbytes > room:
@@ -47,7 +49,7 @@ def save(model: VideoModel, path: str | Path, half: bool = False, max_bytes: int
         if room is not None and sum(other.nbytes for other in parts[-1].values()) + t.nbytes > room:
             parts.append({})
         parts[-1][name] = t
-    header = {"format": FORMAT, "model": dataclasses.asdict(model.config), "info": info, "parts": len(parts)}
+    header = {"format": FORMAT, "model": config_to_dict(model.config), "info": info, "parts": len(parts)}
     files = [path if len(parts) == 1 else part_path(path, i + 1, len(parts)) for i in range(len(parts))]
     for file, part in zip(files, parts):
         data = safetensors.torch.save(part, {HEADER_KEY: json.dumps(header)})
@@ -74,7 +76,7 @@ def parts_of(path: Path) -> list[Path]:
     return files
 
 
-def read_header(path: str | Path) -> dict:
+def read_header(path: str | Path) -> dict[str, Any]:
     """The JSON a checkpoint carries: "format", "model" (its configuration) and "info" (how it was made)."""
     path = Path(path)
     try:
@@ -88,9 +90,9 @@ def read_header(path: str | Path) -> dict:
     if HEADER_KEY not in metadata:
         raise CheckpointError(f"{path} is a safetensors file of something else: its header has no {HEADER_KEY!r} entry")
     header = json.loads(metadata[HEADER_KEY])
-    if header["format"] != FORMAT:
+    if header["format"] not in FORMATS:
         raise CheckpointError(
-            f"{path} has format {header['format']!r}, this package reads {FORMAT!r}; update srvp-lite"
+            f"{path} has format {header['format']!r}, this package reads up to {FORMAT!r}; update srvp-lite"
         )
     return header
 
@@ -114,6 +116,3 @@ def load_weights(model: VideoModel, weights: dict[str, torch.Tensor], source: Pa
             f"{source} holds the weights of another model than its configuration says: tensors {'; '.join(problems)}"
         )
     model.load_state_dict(weights)
-
-
-# The official release ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from srvp_lite.config import Experiment
-from srvp_lite.presets import PRESET_HELP, PRESETS
+from srvp_lite.presets import PRESETS
 
 
 def parse(options: Any, prog: str, argv: Sequence[str], description: str | None = None) -> Any:
@@ -48,10 +48,11 @@ def save_results(path: Path, results: dict) -> None:
 def presets(command: type) -> Any:
     """The subcommands, one a preset, that a command takes its numbers from."""
     choices = []
-    for name, experiment in PRESETS.items():
+    for name, row in PRESETS.items():
+        experiment = row.experiment
         fitted = of_kind(command, experiment)
         default = fitted(of_kind(Experiment, experiment)(**vars(experiment)), **required(command))
-        choices.append(Annotated[fitted, tyro.conf.subcommand(name, default=default, description=PRESET_HELP[name])])
+        choices.append(Annotated[fitted, tyro.conf.subcommand(name, default=default, description=row.help)])
     return Union[tuple(choices)]  # noqa: UP007 - a tuple of types cannot be joined with |
 
 

@@ -57,9 +57,8 @@ def write_json(path: str | Path, content: dict) -> None:
 
 
 def sha256(path: str | Path) -> str:
-    """The hash of a file's bytes, or of a folder's model.pt."""
-    path = Path(path)
-    with open(path / "model.pt" if path.is_dir() else path, "rb") as f:
+    """The hash of a file's bytes."""
+    with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 

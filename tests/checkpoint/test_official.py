@@ -17,7 +17,7 @@ from srvp_lite.checkpoint import official
 from srvp_lite.checkpoint.official import official_experiment, save_official
 from srvp_lite.config import VideoConfig
 from srvp_lite.model.srvp import SRVP
-from srvp_lite.presets import PRESETS
+from srvp_lite.presets import preset
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -36,9 +36,9 @@ def test_written_as_it_was_read(name, tmp_path):
     assert all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values()))
 
 
-@pytest.mark.parametrize("preset", ["smmnist", "mmnist", "kth", "human36m", "bair"])
-def test_an_experiment_survives_the_way_there_and_back(preset, tmp_path):
-    experiment = PRESETS[preset]
+@pytest.mark.parametrize("name", ["smmnist", "mmnist", "kth", "human36m", "bair"])
+def test_an_experiment_survives_the_way_there_and_back(name, tmp_path):
+    experiment = preset(name)
     small = dataclasses.replace(experiment.model, nf=4, nh_res=16, nh_inf=16)
     experiment = dataclasses.replace(experiment, model=small)
     save_official(SRVP(small), tmp_path, experiment)
@@ -50,7 +50,7 @@ def test_what_a_folder_does_not_say_is_the_papers(tmp_path):
     e = official_experiment(GOLDEN / "dcgan")
     options = json.loads((GOLDEN / "dcgan" / "config.json").read_text())
     assert e.train.obs_std == options["obs_scale"] and e.train.n_cond == options["nt_cond"]
-    assert e.train.lr == PRESETS["smmnist"].train.lr and e.data.stochastic
+    assert e.train.lr == preset("smmnist").train.lr and e.data.stochastic
     shutil.copytree(GOLDEN / "dcgan", tmp_path / "x")
     (tmp_path / "x" / "config.json").write_text(json.dumps({**options, "dataset": "cats"}))
     with pytest.raises(
@@ -60,7 +60,7 @@ def test_what_a_folder_does_not_say_is_the_papers(tmp_path):
 
 
 def test_data_the_official_scripts_do_not_know(tmp_path):
-    lite, kth = PRESETS["lite"], PRESETS["kth"]
+    lite, kth = preset("lite"), preset("kth")
     with pytest.raises(ValueError, match="move MNIST's digits at 28 pixels, this model was trained on sklearn at 12"):
         save_official(SRVP(lite.model), tmp_path, lite)
     mine = dataclasses.replace(kth, data=VideoConfig("mine"))

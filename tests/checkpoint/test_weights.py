@@ -1,5 +1,6 @@
 """Saving and loading: nothing lost, nothing foreign let in, every refusal explained."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -15,6 +16,7 @@ from srvp_lite import checkpoint
 from srvp_lite.checkpoint import weights
 from srvp_lite.config import SRVPConfig
 from srvp_lite.model.srvp import SRVP
+from srvp_lite.presets import preset
 from srvp_lite.utils import files
 from srvp_lite.utils.files import CheckpointError
 
@@ -86,8 +88,42 @@ def test_a_later_format_asks_for_an_update(saved):
     model, path = saved
     header = {"format": "srvp-lite 9", "model": {}, "info": {}}
     safetensors.torch.save_file(model.state_dict(), path, {weights.HEADER_KEY: json.dumps(header)})
-    with pytest.raises(CheckpointError, match="'srvp-lite 9', this package reads 'srvp-lite 1'; update"):
+    with pytest.raises(CheckpointError, match="'srvp-lite 9', this package reads up to 'srvp-lite 2'; update"):
         srvp_lite.load(path)
+
+
+def write_header(model, path, config, info=None, number=2):
+    header = {"format": f"srvp-lite {number}", "model": config, "info": info or {}}
+    safetensors.torch.save_file(model.state_dict(), path, {weights.HEADER_KEY: json.dumps(header)})
+
+
+def test_the_header_says_the_kind_of_model(saved):
+    model, path = saved
+    header = checkpoint.read_header(path)
+    assert header["format"] == "srvp-lite 2" and header["model"] == {"kind": "srvp", **dataclasses.asdict(SMALL)}
+    write_header(model, path, dataclasses.asdict(SMALL), number=1)  # as older versions wrote it
+    assert srvp_lite.load(path).config == SMALL
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"kind": "gan"}, "model.safetensors: model is of the kind 'gan', .* there are srvp, svg"),
+        ({"depth": 3}, "model.safetensors: model has settings that are unknown here: depth"),
+        ({"nx": "16"}, "model.safetensors: model.nx cannot be '16'"),
+        ({"transition": "lru"}, "model.safetensors: model.transition cannot be 'lru'; there are residual, mlp, gru"),
+    ],
+)
+def test_a_configuration_of_another_version_is_one_sentence(saved, change, message):
+    """Of the model, for which it is loaded, and of the experiment that it was trained in."""
+    model, path = saved
+    write_header(model, path, {"kind": "srvp", **dataclasses.asdict(SMALL), **change})
+    with pytest.raises(CheckpointError, match=message):
+        srvp_lite.load(path)
+    experiment = preset("lite").to_dict()
+    write_header(model, path, {}, {"experiment": experiment | {"model": experiment["model"] | change}})
+    with pytest.raises(CheckpointError, match=message):
+        srvp_lite.load_experiment(path)
 
 
 class Bomb:

@@ -89,11 +89,10 @@ class Loaded:
 
     def save(self, numbers: dict, seconds: float) -> None:
         """Writes an experiment's numbers where --json says, with how they were made in so many seconds."""
-        from srvp_lite.checkpoint import find
-        from srvp_lite.utils.files import sha256
+        from srvp_lite.checkpoint import model_sha256
         from srvp_lite.utils.provenance import made_by
 
-        made = {**made_by(self.device, seconds), "model_sha256": sha256(find(self.common.model))}
+        made = {**made_by(self.device, seconds), "model_sha256": model_sha256(self.common.model)}
         save_results(self.common.json, {"made": made, "seed": self.common.seed, **numbers})
 
 
