@@ -7,12 +7,12 @@ import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from srvp_lite.cli.common import save_results
-from srvp_lite.presets import PROTOCOLS, paper_dataset
+from srvp_lite.presets import paper_protocol
 
 if TYPE_CHECKING:
     import torch
@@ -43,14 +43,13 @@ class Options:
     """What the networks compute in; bf16 is faster where the device knows it, and changes scores in the last digits."""
     seed: int = 42
     """Seed of the noise (the test clips have a seed of their own)."""
-    lpips: bool = False
-    """Also score LPIPS; needs AlexNet's weights, fetched at first use."""
-    fvd: bool = False
-    """Also score FVD; needs I3D's weights, fetched at first use or named by --fvd-weights."""
+    extra: tuple[str, ...] = ()
+    """Metrics to score beside those that need no weights: "lpips" (AlexNet's weights, fetched at first use), "fvd"
+    (I3D's, fetched at first use or named by --fvd-weights)."""
     fvd_weights: Path | None = None
     """I3D as a TorchScript file."""
     only_pixels: bool = False
-    """Leave LPIPS and FVD out of the paper's protocol."""
+    """Leave the metrics that need weights, LPIPS and FVD, out of the paper's protocol."""
     root: str | None = None
     """Folder of the data; by default what the model was trained with, or the environment variable SRVP_DATA_DIR."""
     device: str = "auto"
@@ -63,11 +62,13 @@ class Options:
 
 
 def run(args: Options) -> None:
+    import torch
+
     from srvp_lite import checkpoint, evaluation
+    from srvp_lite.config import config_to_dict
     from srvp_lite.data.open import test_clips
     from srvp_lite.evaluation.protocol import digest
     from srvp_lite.utils.device import choose_device, device_name
-    from srvp_lite.utils.files import sha256
     from srvp_lite.utils.provenance import commit, made_by
     from srvp_lite.version import __version__
 
@@ -77,58 +78,61 @@ def run(args: Options) -> None:
     data = experiment.data if args.root is None else dataclasses.replace(experiment.data, root=args.root)
     n_cond, n_frames, samples, n_clips, extra = experiment.train.n_cond, experiment.train.n_frames_test, 100, 500, False
     if args.protocol == "paper":
-        name = paper_dataset(data)
-        if name is None:
+        paper = paper_protocol(data)
+        if paper is None:
             raise ValueError("the paper has no protocol for this model's data; leave out --protocol")
-        paper = PROTOCOLS[name]
         n_cond, n_frames, samples, n_clips, extra = (
             paper.n_cond, paper.n_frames, paper.n_samples, paper.n_clips, paper.perceptual,
         )  # fmt: skip
     n_frames, samples, n_clips = args.n_frames or n_frames, args.samples or samples, args.clips or n_clips
-    options = {"steps_per_frame": args.steps_per_frame, "bf16": args.precision == "bf16"}
-    for name, wanted, make in [("lpips", args.lpips, load_lpips), ("fvd", args.fvd, load_fvd)]:
-        if wanted or (extra and not args.only_pixels):
-            try:
-                options[name] = make(device, args)
-            except (ImportError, OSError, ValueError) as error:
-                print(f"{name.upper()} is left out: {error}")
+    scoring = evaluation.Scoring(
+        loaded=load_metrics(args, device, extra and not args.only_pixels),
+        steps_per_frame=args.steps_per_frame,
+        bf16=args.precision == "bf16",
+    )
     clips = test_clips(data, n_clips, n_frames)
     print(f"{args.model} on {device_name(device)}: {len(clips)} test clips, {n_cond} frames given")
     print(f"srvp-lite {__version__}, commit {commit() or 'unknown'}")
     start = time.perf_counter()
-    if args.out is not None:
-        options["partial"] = args.out.with_name(args.out.name + ".partial")
-    results = evaluation.evaluate(model, clips, n_cond, samples, args.seed, progress=True, **options)
+    partial = None if args.out is None else args.out.with_name(args.out.name + ".partial")
+    noise = torch.Generator().manual_seed(args.seed)
+    results = evaluation.evaluate(model, clips, n_cond, samples, noise, scoring, partial, progress=True)
     made = {
         **made_by(device, time.perf_counter() - start),
-        "model_sha256": sha256(checkpoint.find(args.model)),
+        "model_sha256": checkpoint.model_sha256(args.model),
         "test_set_sha256": digest([clips]),
         "frame_size": model.config.nx,
-        "data": dataclasses.asdict(data),
+        "data": config_to_dict(data),
     }
     print(evaluation.table(results))
     print(f"model sha256 {made['model_sha256'][:16]}, test set sha256 {made['test_set_sha256'][:16]}, "
           f"frames {model.config.nx}x{model.config.nx}")  # fmt: skip
     if args.pictures is not None:
         chosen = evaluation.best_worst_random(
-            model, clips, n_cond, samples, args.seed, steps_per_frame=args.steps_per_frame
+            model, clips, n_cond, samples, noise, steps_per_frame=args.steps_per_frame
         )
         save_pictures(args.pictures, chosen, n_cond)
     if args.out is not None:
-        save_results(args.out, {"made": made, **results})
-        options["partial"].unlink(missing_ok=True)
+        save_results(args.out, dataclasses.replace(results, made=made).to_dict())
+    if partial is not None:
+        partial.unlink(missing_ok=True)
 
 
-def load_lpips(device: torch.device, args: Options):
-    from srvp_lite.metrics.perceptual import LPIPS
+def load_metrics(args: Options, device: torch.device, everything: bool) -> dict[str, Any]:
+    """The metrics that need weights, by name: those asked for, or all; without those that are not to be had."""
+    from srvp_lite.metrics.table import METRICS
 
-    return LPIPS(device)
-
-
-def load_fvd(device: torch.device, args: Options):
-    from srvp_lite.metrics.fvd import FVD
-
-    return FVD(device, args.fvd_weights)
+    heavy = {name: row for name, row in METRICS.items() if row.needs_weights}
+    if unknown := set(args.extra) - heavy.keys():
+        raise ValueError(f"unknown --extra {', '.join(sorted(unknown))}; there are {', '.join(heavy)}")
+    files, loaded = {"fvd": args.fvd_weights}, {}
+    for name, row in heavy.items():
+        if everything or name in args.extra:
+            try:
+                loaded[name] = row.function(device, **({"weights": files[name]} if files.get(name) else {}))
+            except (ImportError, OSError, ValueError) as error:
+                print(f"{row.label} is left out: {error}")
+    return loaded
 
 
 def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) -> None:

@@ -8,7 +8,9 @@ its numbers do not belong into one column with the paper's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -25,15 +27,17 @@ LEAST_FRAMES = 9
 class Moments:
     """Mean and covariance of vectors that come in batches, in float64; merged from batches without loss of digits."""
 
-    def __init__(self):
-        self.n, self.mean, self.scatter = 0, None, None
+    def __init__(self) -> None:
+        self.n = 0
+        self.mean: Float[Tensor, " d"] = torch.empty(0, dtype=torch.float64)
+        self.scatter: Float[Tensor, "d d"] = torch.empty(0, 0, dtype=torch.float64)
 
     def add(self, vectors: Float[Tensor, "n d"]) -> None:
         """Takes in a batch of vectors (n, d)."""
-        vectors = vectors.detach().double().cpu()
+        vectors = vectors.detach().cpu().double()
         n, mean = len(vectors), vectors.mean(dim=0)
         centred = vectors - mean
-        if self.mean is None:
+        if self.n == 0:
             self.mean, self.scatter = torch.zeros_like(mean), torch.zeros(len(mean), len(mean), dtype=torch.float64)
         # The scatter about a joint mean is both scatters, and a term for the distance of the means.
         shift = mean - self.mean
@@ -47,6 +51,14 @@ class Moments:
         if self.n < 2:
             raise ValueError(f"a covariance needs at least 2 vectors, there are {self.n}")
         return self.scatter / (self.n - 1)
+
+    def state_dict(self) -> dict[str, int | Tensor]:
+        """The number of vectors, their mean and their scatter, to be saved and given to `load_state_dict`."""
+        return {"n": self.n, "mean": self.mean, "scatter": self.scatter}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` gave."""
+        self.n, self.mean, self.scatter = state["n"], state["mean"], state["scatter"]
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
@@ -72,8 +84,14 @@ class FVD:
     what to do, where the weights cannot be had.
     """
 
-    def __init__(self, device: str | torch.device = "cpu", weights: str | Path | None = None, detector=None):
-        self.device, self.sha256 = device, None
+    def __init__(
+        self,
+        device: str | torch.device = "cpu",
+        weights: str | Path | None = None,
+        detector: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.device = device
+        self.sha256: str | None = None
         if detector is None:
             path = find_i3d() if weights is None else Path(weights)
             if not path.is_file():
@@ -86,10 +104,11 @@ class FVD:
                 ) from error
             self.sha256 = sha256(path)
 
-            def detector(videos):
+            def detector(videos: Tensor) -> Tensor:
                 return network(videos, rescale=True, resize=True, return_features=True)
 
         self.detector = detector
+        self.version = f"I3D (torch port), sha256 {self.sha256}, conditioning and predicted frames"
 
     @torch.no_grad()
     def features(self, videos: UInt8[Tensor, "n t c h w"], at_once: int = 16) -> Float[Tensor, "n d"]:

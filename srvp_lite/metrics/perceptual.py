@@ -22,7 +22,7 @@ class LPIPS:
     or OSError, saying what to do, where a package or AlexNet's weights are missing.
     """
 
-    def __init__(self, device: str | torch.device = "cpu", random_backbone: bool = False):
+    def __init__(self, device: str | torch.device = "cpu", random_backbone: bool = False) -> None:
         try:
             import lpips
         except ImportError as error:
@@ -47,7 +47,7 @@ class LPIPS:
 
     @torch.no_grad()
     def __call__(
-        self, prediction: Float[Tensor, "*b t c h w"], truth: Float[Tensor, "*b t c h w"]
+        self, prediction: Float[Tensor, "*b t c h w"], truth: Float[Tensor, "*#b t c h w"]
     ) -> Float[Tensor, "*b t"]:
         """The distance of each frame; frames (..., T, C, H, W) in [0, 1], at least 31 pixels high and wide.
 
@@ -60,7 +60,7 @@ class LPIPS:
             )
         theirs = self.features(truth)
         ours = self.features(prediction)
-        total = 0
+        total = torch.zeros((), device=truth.device)
         for layer, a, b in zip(self.net.lins, ours, theirs):
             difference = (a - b).square()  # broadcast over the samples
             weighted = layer(difference.flatten(0, -4)).mean(dim=(1, 2, 3))

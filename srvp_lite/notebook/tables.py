@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from srvp_lite.evaluation.results import MetricResults, Results
+from srvp_lite.metrics.table import METRICS
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class Table:
     caption: str = ""
 
     def _repr_html_(self) -> str:
-        def row(cells, tag):
+        def row(cells: tuple[str, ...], tag: str) -> str:
             first, *others = cells
             return (
                 f"<tr><th style='text-align:left'>{first}</th>"
@@ -34,26 +38,35 @@ class Table:
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)) for r in (self.head, *self.rows))
 
 
-def results_table(results: dict[str, dict]) -> Table:
-    """Results of `srvp-lite evaluate` side by side: PSNR and SSIM for each name, one row a kind of prediction."""
+def results_table(results: dict[str, Results]) -> Table:
+    """Results of `srvp-lite evaluate` side by side: the metrics that need no weights for each name, one row a kind of
+    prediction."""
     first = next(iter(results.values()))
-    counts = list(first["psnr"]["best_of"])
-    kinds = [(f"model, best of {n}", lambda m, n=n: m["best_of"][n]) for n in reversed(counts) if n != "1"]
-    kinds += [
-        ("model, one sample", lambda m: m["expected"]),
-        ("mean frame", lambda m: m["mean_frame"]),
-        ("copy last", lambda m: m["copy_last"]),
+    counts = sorted({n for m in first.metrics.values() for n in m.best_of if n != 1}, reverse=True)
+    kinds: list[tuple[str, Callable[[MetricResults], dict[str, float] | None]]] = [
+        *((f"model, best of {n}", lambda m, n=n: m.best_of.get(n)) for n in counts),
+        ("model, one sample", lambda m: m.expected),
+        ("mean frame", lambda m: m.mean_frame),
+        ("copy last", lambda m: m.copy_last),
     ]
-    columns = [(name, metric, digits) for name in results for metric, digits in (("psnr", 2), ("ssim", 3))]
-    rows = tuple((kind, *(cell(pick(results[n][m]), digits) for n, m, digits in columns)) for kind, pick in kinds)
-    head = ("", *(f"{name} {'PSNR (dB)' if metric == 'psnr' else 'SSIM'}" for name, metric, _ in columns))
-    p, made = first["protocol"], first["made"]
+    columns = [
+        (name, metric, row)
+        for name, r in results.items()
+        for metric, row in METRICS.items()
+        if metric in r.metrics and not row.needs_weights
+    ]
+    rows = tuple(
+        (kind, *(cell(pick(results[name].metrics[metric]), row.digits) for name, metric, row in columns))
+        for kind, pick in kinds
+    )
+    head = ("", *(f"{name} {row.label}{f' ({row.unit})' if row.unit else ''}" for name, _, row in columns))
+    p, made = first.protocol, first.made
     caption = (
-        f"{p['n_clips']} held-out clips, {p['n_cond']} frames given, {p['n_predicted']} predicted, mean ± 95 %. "
-        f"Made by <code>{made['command']}</code>, seed {p['seed']}, commit {made['commit']}, on {made['device']}."
+        f"{p.n_clips} held-out clips, {p.n_cond} frames given, {p.n_predicted} predicted, mean ± 95 %. "
+        f"Made by <code>{made['command']}</code>, seed {p.seed}, commit {made['commit']}, on {made['device']}."
     )
     return Table(head, rows, caption)
 
 
-def cell(value: dict[str, float], digits: int) -> str:
-    return f"{value['mean']:.{digits}f} ± {value['interval']:.{digits}f}"
+def cell(value: dict[str, float] | None, digits: int) -> str:
+    return "" if value is None else f"{value['mean']:.{digits}f} ± {value['interval']:.{digits}f}"

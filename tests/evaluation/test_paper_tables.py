@@ -8,32 +8,41 @@ from html.parser import HTMLParser
 
 import pytest
 
-from srvp_lite.data.prepare import TEST_SETS_SHA256
-from srvp_lite.evaluation.paper_tables import PAPER, comparison, our_values
-from srvp_lite.presets import PRESETS, PROTOCOLS
+from srvp_lite.config import config_to_dict
+from srvp_lite.evaluation.paper_tables import comparison, our_values
+from srvp_lite.evaluation.results import Conditions, MetricResults, Results, SetResults
+from srvp_lite.presets import paper_protocols, preset
+
+PAPER = paper_protocols()
 
 
-def results(dataset="smmnist", psnr=16.5, **changes):
-    p = PROTOCOLS[dataset]
-    protocol = dict(n_cond=p.n_cond, n_predicted=p.n_frames - p.n_cond, n_samples=p.n_samples, n_clips=p.n_clips)
-    n = str(p.n_samples)
-    data = PRESETS[dataset].data
-    made = {"data": dataclasses.asdict(data), "frame_size": 64, "test_set_sha256": TEST_SETS_SHA256.get(dataset)}
-    return {
-        "made": made,
-        "protocol": protocol | changes,
-        "psnr": {"best_of": {n: {"mean": psnr, "interval": 0.061}}},
-        "ssim": {"best_of": {n: {"mean": 0.7654321, "interval": 0.002}}},
-        "fvd": {"mean": 100.0},
-    }
+def results(dataset="smmnist", psnr=16.5, made=None, **changes):
+    p = PAPER[dataset]
+    protocol = Conditions(p.n_clips, p.n_cond, p.n_frames - p.n_cond, p.n_samples, seed=42)
+    protocol = dataclasses.replace(protocol, **changes)
+    data = config_to_dict(preset(dataset).data)
+
+    def measured(mean, interval):
+        score = {"mean": mean, "interval": interval}
+        return MetricResults({protocol.n_samples: score}, score, [mean])
+
+    return Results(
+        protocol,
+        {"psnr": measured(psnr, 0.061), "ssim": measured(0.7654321, 0.002)},
+        {"fvd": SetResults([100.0], 100.0, 0.0)},
+        made={"data": data, "frame_size": 64, "test_set_sha256": p.test_set_sha256} | (made or {}),
+    )
 
 
-def test_every_data_set_has_a_table_and_a_protocol():
-    assert PAPER.keys() == PROTOCOLS.keys()
-    for dataset, table in PAPER.items():
-        assert list(table.rows)[-1] == "SRVP" and comparison(dataset, {}).count("\n|") == len(table.rows) + 2
-        best = max(table.rows.values(), key=lambda row: row["psnr"][0] if "psnr" in row else 0)
-        assert dataset == "bair" or best is table.rows["SRVP"], "as the paper says, but for BAIR's PSNR"
+def test_every_table_ends_with_srvp_which_is_best():
+    assert list(PAPER) == ["smmnist", "mmnist", "kth", "human36m", "bair"]
+    for dataset, protocol in PAPER.items():
+        rows = protocol.table.rows
+        assert list(rows)[-1] == "SRVP" and comparison(dataset, {}).count("\n|") == len(rows) + 2
+        mean = {name: row["psnr"][0] if isinstance(row["psnr"], tuple) else row["psnr"] for name, row in rows.items()}
+        assert dataset == "bair" or max(mean, key=mean.get) == "SRVP", "as the paper says, but for BAIR's PSNR"
+    with pytest.raises(ValueError, match="no table for 'cats'; there are smmnist"):
+        comparison("cats", {})
 
 
 def test_markdown():
@@ -91,27 +100,26 @@ def test_another_protocol_is_refused(change):
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    "made, message",
     [
-        (dict(data=dataclasses.asdict(PRESETS["lite"].data)), "its data are .*sklearn"),
+        (dict(data=config_to_dict(preset("lite").data)), "its data are .*sklearn"),
         (dict(frame_size=32), "frames of 32 pixels"),
         (dict(test_set_sha256="0" * 64), "its test clips are not the official ones"),
     ],
 )
-def test_another_test_set_is_refused(change, message):
+def test_another_test_set_is_refused(made, message):
     """The right counts on other clips are no comparison."""
-    r = results()
     with pytest.raises(ValueError, match=message):
-        comparison("smmnist", {"mine": {**r, "made": r["made"] | change}})
+        comparison("smmnist", {"mine": results(made=made)})
     with pytest.raises(ValueError, match="it made 2 Euler steps per frame"):
         comparison("smmnist", {"mine": results(steps_per_frame=2)})
     with pytest.raises(ValueError, match="does not say on what data"):
-        comparison("smmnist", {"mine": {k: v for k, v in r.items() if k != "made"}})
+        comparison("smmnist", {"mine": dataclasses.replace(results(), made={})})
 
 
 def test_the_command(tmp_path):
     (tmp_path / "run7").mkdir()
-    (tmp_path / "run7" / "results.json").write_text(json.dumps(results()))
+    (tmp_path / "run7" / "results.json").write_text(json.dumps(results().to_dict()))
     command = [sys.executable, "-m", "srvp_lite", "table"]
     done = subprocess.run([*command, "smmnist", tmp_path / "run7" / "results.json"], capture_output=True, text=True)
     assert done.returncode == 0 and "| run7 (ours) | 16.50" in done.stdout, done.stderr

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small import generator
 
 import srvp_lite
 from srvp_lite import metrics
 from srvp_lite.config import SRVPConfig
-from srvp_lite.evaluation import best_worst_random, evaluate, score_samples, table
+from srvp_lite.evaluation import Scoring, best_worst_random, evaluate, score_samples, table
 from srvp_lite.metrics.fvd import FVD
 from srvp_lite.metrics.intervals import mean_and_interval
-from srvp_lite.model.fused import rearranged
+from srvp_lite.model.fused import fused_networks
 from srvp_lite.model.srvp import SRVP
-from srvp_lite.presets import PRESETS
+from srvp_lite.presets import preset
 from srvp_lite.utils.seeds import seed_of
 
 SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
@@ -39,7 +40,7 @@ def clips():
 
 
 def test_scores_are_those_of_the_predictions(model, clips):
-    scores = score_samples(model, clips, n_cond=4, n_samples=3, seed=7).metrics
+    scores = score_samples(model, clips, 4, 3, generator(7)).metrics
     noise = torch.Generator().manual_seed(seed_of(7, 0, 0, "evaluate"))
     futures = model.predict(clips[:, :4], 5, 3, generator=noise)
     for name in ("psnr", "ssim"):
@@ -48,43 +49,50 @@ def test_scores_are_those_of_the_predictions(model, clips):
         torch.testing.assert_close(scores[name], expected)
 
 
-@pytest.mark.parametrize("frames_per_call", [1, 7, 23, 10_000])
-def test_grouping_changes_the_noise_but_not_the_shape_or_the_order(model, clips, frames_per_call):
-    scores = score_samples(model, clips, 4, 6, frames_per_call=frames_per_call).metrics
-    assert scores["psnr"].shape == (6, 5, 5) and scores["psnr"].isfinite().all()
-    again = score_samples(model, clips, 4, 6, frames_per_call=frames_per_call).metrics
-    assert torch.equal(scores["ssim"], again["ssim"])
+@pytest.mark.parametrize("frames_per_call", [1, 7, 23, 61])
+def test_grouping_changes_the_noise_but_not_the_order(model, frames_per_call):
+    """Clips of one grey value each, from black to white: whatever the noise, the score tells which clip it is of."""
+    grey = torch.linspace(0, 1, 5)[:, None, None, None, None].expand(5, 9, 1, 16, 16)
+    one_group, groups, again = (
+        score_samples(model, grey, 4, 6, scoring=Scoring(frames_per_call=n))
+        for n in (10_000, frames_per_call, frames_per_call)
+    )
+    assert not torch.equal(one_group.metrics["psnr"], groups.metrics["psnr"]), "other groups, other noise"
+    assert torch.equal(groups.metrics["psnr"], again.metrics["psnr"]), "the same groups, the same noise"
+    # A clip's frames differ from the model's by far more than two draws of the model do.
+    distance = (groups.metrics["psnr"].mean(0)[:, None] - one_group.metrics["psnr"].mean(0)[None]).abs().mean(2)
+    assert distance.argmin(dim=1).tolist() == [0, 1, 2, 3, 4], "each clip's scores stand where the clip does"
 
 
 def test_best_of_n_is_per_metric_and_clip(model, clips):
-    results = evaluate(model, clips, 4, n_samples=20, seed=3)
-    scores = score_samples(model, clips, 4, 20, seed=3).metrics
+    results = evaluate(model, clips, 4, 20, generator(3))
+    scores = score_samples(model, clips, 4, 20, generator(3)).metrics
     for name in ("psnr", "ssim"):
         best = [max(scores[name][s, i].mean().item() for s in range(20)) for i in range(5)]
-        assert results[name]["best_of"]["20"]["mean"] == pytest.approx(sum(best) / 5, abs=1e-5)
+        assert results.metrics[name].best_of[20]["mean"] == pytest.approx(sum(best) / 5, abs=1e-5)
         spread = math.sqrt(sum((b - sum(best) / 5) ** 2 for b in best) / 5)
-        assert results[name]["best_of"]["20"]["interval"] == pytest.approx(1.96 * spread / math.sqrt(5), abs=1e-5)
-        values = [results[name]["best_of"][n]["mean"] for n in ("1", "5", "20")]
+        assert results.metrics[name].best_of[20]["interval"] == pytest.approx(1.96 * spread / math.sqrt(5), abs=1e-5)
+        values = [results.metrics[name].best_of[n]["mean"] for n in (1, 5, 20)]
         assert values == sorted(values)
-        assert len(results[name]["per_frame"]) == 5
-        assert sum(results[name]["per_frame"]) / 5 == pytest.approx(values[-1], abs=1e-5)
+        assert len(results.metrics[name].per_frame) == 5
+        assert sum(results.metrics[name].per_frame) / 5 == pytest.approx(values[-1], abs=1e-5)
     copy = metrics.psnr(clips[:, 3:4].expand(-1, 5, -1, -1, -1), clips[:, 4:]).mean().item()
-    assert results["psnr"]["copy_last"]["mean"] == pytest.approx(copy, abs=1e-5)
+    assert results.metrics["psnr"].copy_last["mean"] == pytest.approx(copy, abs=1e-5)
     text = table(results)
     assert "best of 20" in text and "copy last frame" in text and "5 clips, 4 frames given, 5 predicted" in text
 
 
 def test_bytes_score_as_their_floats(model, clips):
     as_bytes = (clips * 255).to(torch.uint8)
-    a = score_samples(model, as_bytes, 4, 3, seed=7).metrics
-    b = score_samples(model, as_bytes.float() / 255, 4, 3, seed=7).metrics
+    a = score_samples(model, as_bytes, 4, 3, generator(7)).metrics
+    b = score_samples(model, as_bytes.float() / 255, 4, 3, generator(7)).metrics
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_spread_and_error_are_those_of_the_samples(model, clips):
     """Against NumPy's variance, over all samples at once and over several calls."""
     for frames_per_call in (10_000, 10):
-        scores = score_samples(model, clips, 4, 6, seed=7, frames_per_call=frames_per_call)
+        scores = score_samples(model, clips, 4, 6, generator(7), Scoring(frames_per_call=frames_per_call))
         if frames_per_call == 10_000:
             noise = torch.Generator().manual_seed(seed_of(7, 0, 0, "evaluate"))
             futures = model.predict(clips[:, :4], 5, 6, generator=noise).double()
@@ -112,11 +120,11 @@ def test_calibration_is_the_ratio_of_spread_to_error(spread):
     """The truth strays by 0.1 from where the samples are centred; of the mean of 25 samples, a little is theirs."""
     centre = torch.full((40, 6, 1, 16, 16), 0.5)
     clips = torch.cat([torch.zeros(40, 2, 1, 16, 16), centre + 0.1 * torch.randn(centre.shape)], 1)
-    results = evaluate(Calibrated(centre, spread), clips, 2, n_samples=25, frames_per_call=100_000)
+    results = evaluate(Calibrated(centre, spread), clips, 2, 25, scoring=Scoring(frames_per_call=100_000))
     expected = (spread**2 * (1 + 1 / 25) / (0.1**2 + spread**2 / 25)) ** 0.5
-    assert results["calibration"]["ratio"] == pytest.approx(expected, rel=0.02)
+    assert results.calibration.ratio == pytest.approx(expected, rel=0.02)
     assert spread != 0.1 or expected == pytest.approx(1)
-    assert len(results["calibration"]["spread"]) == 6
+    assert len(results.calibration.spread) == 6
 
 
 class Stop(Exception):
@@ -132,12 +140,12 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(model, clips, tmp_p
     def detector(videos):
         return videos.flatten(1)[:, :: videos[0].numel() // 6][:, :6] / 255 + videos.mean(dim=(1, 2, 3, 4))[:, None]
 
-    options = dict(
-        n_samples=7, seed=3, frames_per_call=15, lpips=lpips, fvd=FVD(detector=detector), partial=tmp_path / "part"
-    )
+    scoring = Scoring(frames_per_call=15, loaded={"lpips": lpips, "fvd": FVD(detector=detector)})
+    options = dict(n_samples=7, generator=generator(3), scoring=scoring, partial=tmp_path / "part")
     many = torch.rand(5, 13, 1, 16, 16, generator=torch.Generator().manual_seed(2))
     whole = score_samples(model, many, 4, **{**options, "partial": None})
-    assert whole.metrics.keys() == {"psnr", "ssim", "lpips"} and len(whole.fvd) == 5 and min(whole.fvd) > 0
+    assert whole.metrics.keys() == {"psnr", "ssim", "lpips"}
+    assert len(whole.distances["fvd"]) == 5 and min(whole.distances["fvd"]) > 0
 
     predict, calls = model.predict, 0
 
@@ -162,22 +170,24 @@ def test_an_interrupted_evaluation_goes_on_and_ends_the_same(model, clips, tmp_p
     for name in whole.metrics:
         assert torch.equal(whole.metrics[name], resumed.metrics[name])
     assert torch.equal(whole.spread, resumed.spread) and torch.equal(whole.error, resumed.error)
-    assert resumed.fvd == pytest.approx(whole.fvd)
+    assert resumed.distances["fvd"] == pytest.approx(whole.distances["fvd"])
     torch.manual_seed(1)
-    for other_model, other_clips, change in [
-        (model, many, {"seed": 4}),
-        (SRVP(SMALL).eval(), many, {}),
-        (model, 1 - many, {}),
+    other = dataclasses.replace(scoring, steps_per_frame=2)
+    for other_model, other_clips, change, what in [
+        (model, many, {"generator": generator(4)}, "seed: 3 there, 4 asked"),
+        (model, many, {"scoring": other}, "steps_per_frame: None there, 2 asked"),
+        (SRVP(SMALL).eval(), many, {}, "hash of the model: .* there, .* asked"),
+        (model, 1 - many, {}, "hash of the clips: .* there, .* asked"),
     ]:
-        with pytest.raises(ValueError, match="part holds part of another evaluation; delete it to start over"):
+        with pytest.raises(ValueError, match=rf"part holds part of another evaluation \({what}\); delete it"):
             score_samples(other_model, other_clips, 4, **{**options, **change})
 
 
 def test_scores_are_whole_whatever_the_model_runs_in(model, clips):
     """With bf16 the predictions are in 16 bits, PSNR and SSIM of them are not."""
-    scores = score_samples(model, clips, 4, 3, seed=7, bf16=True).metrics
+    scores = score_samples(model, clips, 4, 3, generator(7), Scoring(bf16=True)).metrics
     noise = torch.Generator().manual_seed(seed_of(7, 0, 0, "evaluate"))
-    with rearranged(model, bf16=True), torch.autocast("cpu", torch.bfloat16):
+    with fused_networks(model, bf16=True), torch.autocast("cpu", torch.bfloat16):
         futures = model.predict(clips[:, :4], 5, 3, generator=noise).float()
         in_16_bits = metrics.ssim(futures, clips[None, :, 4:].expand_as(futures))
     expected = metrics.ssim(futures, clips[None, :, 4:].expand_as(futures))
@@ -192,10 +202,10 @@ def test_lower_is_better_for_lpips(model, clips):
         def __call__(self, prediction, truth):
             return (prediction - truth).abs().mean(dim=(-3, -2, -1))
 
-    results = evaluate(model, clips, 4, n_samples=20, seed=3, lpips=Distance())
-    values = [results["lpips"]["best_of"][n]["mean"] for n in ("1", "5", "20")]
+    results = evaluate(model, clips, 4, 20, generator(3), Scoring(loaded={"lpips": Distance()}))
+    values = [results.metrics["lpips"].best_of[n]["mean"] for n in (1, 5, 20)]
     assert values == sorted(values, reverse=True)
-    assert results["protocol"]["lpips"] == "a stand-in" and "LPIPS" in table(results)
+    assert results.protocol.notes["lpips"] == "a stand-in" and "LPIPS" in table(results)
 
 
 def test_best_worst_and_random_samples(model, clips):
@@ -211,8 +221,12 @@ def test_interval_of_one_clip_is_zero():
 
 @pytest.mark.bad_input
 def test_bad_input(model, clips):
-    with pytest.raises(ValueError, match="unknown metric.* fvd; there are psnr, ssim"):
-        score_samples(model, clips, 4, metric_names=("fvd",))
+    with pytest.raises(ValueError, match="unknown metric.* mse; there are psnr, ssim, lpips, fvd"):
+        score_samples(model, clips, 4, scoring=Scoring(metrics=("psnr", "mse")))
+    with pytest.raises(ValueError, match="fvd need weights: load them"):
+        score_samples(model, clips, 4, scoring=Scoring(metrics=("fvd",)))
+    with pytest.raises(ValueError, match="picked by a metric without weights, psnr, ssim; got 'lpips'"):
+        best_worst_random(model, clips, 4, 2, metric="lpips")
     with pytest.raises(ValueError, match="clips of 9 frames leave nothing to predict after n_cond=9"):
         score_samples(model, clips, 9)
 
@@ -230,7 +244,7 @@ def run_folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
     config = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    experiment = dataclasses.replace(PRESETS["lite"], model=config)
+    experiment = dataclasses.replace(preset("lite"), model=config)
     srvp_lite.save(SRVP(config), out / "best.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
     return out
 
@@ -273,8 +287,8 @@ def test_predict_from_ones_own_video(run_folder, tmp_path):
 
 
 def test_a_missing_metric_is_said_and_the_others_go_on(run_folder, tmp_path):
-    done = srvp("evaluate", run_folder, "--samples", 2, "--clips", 2, "--fvd", "--fvd-weights", tmp_path / "no.pt",
-                "--pictures", tmp_path / "pictures", "--device", "cpu")  # fmt: skip
+    done = srvp("evaluate", run_folder, "--samples", 2, "--clips", 2, "--extra", "fvd", "--fvd-weights",
+                tmp_path / "no.pt", "--pictures", tmp_path / "pictures", "--device", "cpu")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "FVD is left out: no I3D weights at" in done.stdout and "best of 2" in done.stdout
     assert "test set sha256" in done.stdout and "calibrated" in done.stdout
@@ -285,7 +299,7 @@ def test_the_papers_protocol_by_name(run_folder, tmp_path, mnist_dir):
     lite = srvp("evaluate", run_folder, "--protocol", "paper")
     assert lite.returncode == 1 and "no protocol for this model's data" in lite.stderr
     config = SRVPConfig(nf=2, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    experiment = dataclasses.replace(PRESETS["smmnist"], model=config)
+    experiment = dataclasses.replace(preset("smmnist"), model=config)
     srvp_lite.save(SRVP(config), tmp_path / "m.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
     done = srvp("evaluate", tmp_path / "m.safetensors", "--protocol", "paper", "--clips", 10, "--samples", 3,
                 "--root", mnist_dir, "--out", tmp_path / "r.json", "--device", "cpu")  # fmt: skip
@@ -300,8 +314,8 @@ def test_the_papers_protocol_by_name(run_folder, tmp_path, mnist_dir):
 def test_help_teaches():
     done = srvp("--help")
     assert done.returncode == 0 and all(word in done.stdout for word in ("train", "evaluate", "predict", "models"))
-    for preset in ("kth", "svg-lite", "lite"):  # both kinds of model, both kinds of data
-        done = srvp("train", preset, "--help")
+    for name in ("kth", "svg-lite", "lite"):  # both kinds of model, both kinds of data
+        done = srvp("train", name, "--help")
         for part in ("model", "data", "train"):
             assert f"experiment.{part} options" in done.stdout, "each part has its heading"
     assert "Standard deviation of a pixel around its decoded value" in " ".join(done.stdout.replace("│", " ").split())
