@@ -25,9 +25,25 @@ def test_help_imports_nothing_heavy(words):
     assert "tyro" in imported and not imported & HEAVY
 
 
-def test_help_names_every_command():
-    said = srvp_lite("--help").stdout
-    assert all(f"• {name} " in said for name in COMMANDS)
+def test_help_teaches(said_with_help):
+    printed = said_with_help()
+    assert all(f"• {name} " in printed for name in COMMANDS)
+    for name in ("kth", "svg-lite", "lite"):  # both kinds of model, both kinds of data
+        printed = said_with_help("train", name)
+        for part in ("model", "data", "train"):
+            assert f"experiment.{part} options" in printed, "each part has its heading"
+    assert "Standard deviation of a pixel around its decoded value" in " ".join(printed.replace("│", " ").split())
+
+
+@pytest.fixture
+def said_with_help(capsys):
+    def run(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--help"])
+        assert ended.value.code in (0, None)
+        return capsys.readouterr().out
+
+    return run
 
 
 def test_a_misspelt_command_is_told_the_others():
@@ -151,3 +167,9 @@ def test_what_is_a_fault_of_ours(code):
 def test_a_value_error_of_others_is_a_fault_of_ours():
     """A library was called wrongly, and its words would say little to a user."""
     assert sentence(raised("raise ValueError('too many values')", {"__name__": "a_library"})) is None
+
+
+def test_a_model_that_does_not_exist_is_one_sentence(tmp_path):
+    done = srvp_lite("evaluate", tmp_path / "nothing")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("srvp-lite: no model at") and "Traceback" not in done.stderr
