@@ -72,8 +72,11 @@ def resize(images: Float[Tensor, "n a a"], size: int) -> Float[Tensor, "n size s
         raise ValueError(f"a digit needs at least one pixel, got size={size}")
     if size == images.shape[-1]:
         return images
-    how = dict(mode="area") if size < images.shape[-1] else dict(mode="bicubic", align_corners=False)
-    return F.interpolate(images[:, None], (size, size), **how)[:, 0].clamp(0, 1)
+    if size < images.shape[-1]:
+        resized = F.interpolate(images[:, None], (size, size), mode="area")
+    else:
+        resized = F.interpolate(images[:, None], (size, size), mode="bicubic", align_corners=False)
+    return resized[:, 0].clamp(0, 1)
 
 
 def bent(images: Float[Tensor, "n a a"], copies: int) -> Float[Tensor, "copies_n a a"]:

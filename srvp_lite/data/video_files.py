@@ -31,6 +31,7 @@ def read_video(
         raise FileNotFoundError(f"no video at {path}")
     try:
         import av
+        from av.error import FFmpegError
     except ImportError as error:
         raise ImportError('videos are read by PyAV, which is not installed: pip install "srvp-lite[video]"') from error
     frames = []
@@ -42,7 +43,7 @@ def read_video(
             for frame in container.decode(video=0):
                 if prepare is not None:
                     frames.append(prepare(frame.to_ndarray(format="rgb24")))
-                elif crop is not None:
+                elif crop is not None and size is not None:
                     if crop[2] > frame.width or crop[3] > frame.height:
                         raise ValueError(
                             f"{path} has frames of {frame.width}x{frame.height}, too small to cut out {crop}: another "
@@ -56,7 +57,7 @@ def read_video(
                     frames.append(frame.to_ndarray(format="rgb24"))
                 if len(frames) == at_most:
                     break
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise ValueError(f"{path} is damaged or no video ({error.strerror or error}); fetch it again") from error
     if not frames:
         raise ValueError(f"{path} holds no frames")

@@ -4,19 +4,20 @@ Built in chapter 2. Both families halve the resolution stage after stage until 4
 into one vector; the decoder mirrors the way. Layer sizes are the paper's (appendix on architectures), for 64x64
 frames; the DCGAN pair also exists at other powers of two, with as many stages as the size needs.
 
-Networks here see single frames, (N, C, H, W): time and batch are flattened together by `model.py`.
+Networks here see single frames, (N, C, H, W): time and batch are flattened together by the model.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
-def conv_block(conv: nn.Module, activation: nn.Module, batch_norm: bool = True) -> nn.Sequential:
+def conv_block(conv: nn.Conv2d | nn.ConvTranspose2d, activation: nn.Module, batch_norm: bool = True) -> nn.Sequential:
     """A convolution, its batch norm, its activation. The convolutions carry no bias: the batch norm would cancel it."""
     norm = [nn.BatchNorm2d(conv.out_channels)] if batch_norm else []
     return nn.Sequential(conv, *norm, activation)
@@ -40,7 +41,7 @@ def conv3(n_in: int, n_out: int) -> nn.Sequential:
 class Encoder(nn.Module):
     """Frames (N, C, H, W) -> encodings (N, nhx) in (-1, 1), and the output of each stage, deepest first."""
 
-    def __init__(self, stages: list[nn.Module], to_vector: nn.Module):
+    def __init__(self, stages: Sequence[nn.Module], to_vector: nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.to_vector = to_vector
@@ -60,7 +61,7 @@ class Decoder(nn.Module):
     Skips may have fewer rows, M: each then serves N / M vectors in a row, as one frame's features serve a whole clip.
     """
 
-    def __init__(self, from_vector: nn.Module, stages: list[nn.Module]):
+    def __init__(self, from_vector: nn.Module, stages: Sequence[nn.Module]):
         super().__init__()
         self.from_vector = from_vector
         self.stages = nn.ModuleList(stages)

@@ -12,8 +12,9 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -63,8 +64,9 @@ def convolutions(network: nn.Module) -> list[tuple[str, nn.Conv2d | nn.ConvTrans
 def fold_batch_norms(network: nn.Module) -> None:
     """Puts each batch norm, as it is in evaluation mode, into the convolution before it."""
     for block in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
-        for i, (layer, following) in enumerate(zip(block, block[1:])):
+        for i, (layer, following) in enumerate(itertools.pairwise(list(block))):
             if isinstance(following, (nn.BatchNorm2d, nn.SyncBatchNorm)):
+                assert isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))  # as `convnets` builds them
                 block[i] = fuse_conv_bn_eval(layer, following, transpose=isinstance(layer, nn.ConvTranspose2d))
                 block[i + 1] = nn.Identity()
             elif isinstance(following, nn.LeakyReLU):
@@ -75,13 +77,15 @@ class SplitDecoder(Decoder):
     """A decoder in which the convolutions that see skips are two each: that of a clip's skips is
     done once for all its frames."""
 
-    def __init__(self, from_vector: nn.Module, stages: list[nn.Module]):
+    def __init__(self, from_vector: nn.Module, stages: Sequence[nn.Module]):
         super().__init__(from_vector, stages)
         for (_, before), (name, layer) in itertools.pairwise(convolutions(self)):
             if layer.in_channels > before.out_channels:
                 self.set_submodule(name, SplitConv(layer, before.out_channels))
 
-    def join(self, h: Float[Tensor, "n c h w"], skip: Float[Tensor, "m d h w"]) -> tuple[Tensor, Tensor]:
+    def join(  # pyright: ignore[reportIncompatibleMethodOverride]: its stages take pairs
+        self, h: Float[Tensor, "n c h w"], skip: Float[Tensor, "m d h w"]
+    ) -> tuple[Tensor, Tensor]:
         return h, skip
 
 
@@ -106,7 +110,8 @@ def of_channels(
     """The part of a convolution that sees some of the channels."""
     weight = layer.weight[channels] if isinstance(layer, nn.ConvTranspose2d) else layer.weight[:, channels]
     n_in = len(range(layer.in_channels)[channels])
-    some = type(layer)(n_in, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=False)
+    shape: Any = (layer.kernel_size, layer.stride, layer.padding)  # which torch declares as tuples of any length
+    some = type(layer)(n_in, layer.out_channels, *shape, bias=False)
     some.weight, some.bias = nn.Parameter(weight.clone(), requires_grad=False), bias
     return some
 
@@ -121,7 +126,7 @@ class MatmulConvTranspose(nn.Module):
     def __init__(self, layer: nn.ConvTranspose2d):
         super().__init__()
         self.layer = layer
-        self.stride, self.padding = layer.stride[0], layer.padding[0]
+        self.stride, self.padding = layer.stride[0], int(layer.padding[0])
         self.m = layer.kernel_size[0] // layer.stride[0]
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
@@ -149,11 +154,13 @@ class MatmulConvTranspose(nn.Module):
     ) -> Float[Tensor, "n hm wm s s d"]:
         """What the pixels add to each block, by m x m products with the output's channels last: for tiny images."""
         m, s = self.m, self.stride
+        first = (pixels @ self.by_block[0, 0]).view(n, h, w, -1)
+        out = first.new_zeros(
+            n, h + m - 1, w + m - 1, first.shape[-1]
+        )  # of the products' precision, under autocast too
         for a in range(m):
             for b in range(m):
-                product = (pixels @ self.by_block[a, b]).view(n, h, w, -1)
-                if (a, b) == (0, 0):
-                    out = product.new_zeros(n, h + m - 1, w + m - 1, product.shape[-1])
+                product = (pixels @ self.by_block[a, b]).view(n, h, w, -1) if a or b else first
                 out[:, a : a + h, b : b + w] += product
         return out.view(n, h + m - 1, w + m - 1, s, s, -1)
 

@@ -7,6 +7,7 @@ deviation per coordinate say all there is to say, and both the sample and the KL
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,6 @@ class Gaussian:
         shift = ((self.mean - other.mean) / other.std) ** 2
         return 0.5 * (variance_ratio + shift - 1 - variance_ratio.log())
 
-    def __getitem__(self, index) -> Gaussian:
+    def __getitem__(self, index: Any) -> Gaussian:
         """The same slice of mean and std, so that `q_z[:, 0]` is the Gaussian of the first z."""
         return Gaussian(self.mean[index], self.std[index])

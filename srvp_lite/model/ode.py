@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -48,7 +48,7 @@ class Counted(nn.Module):
     The calls (often NFE, number of function evaluations) are the cost by which solvers are compared.
     """
 
-    def __init__(self, f: Callable):
+    def __init__(self, f: Callable[[Tensor], Tensor]):
         super().__init__()
         self.f, self.calls = f, 0
 
@@ -58,7 +58,7 @@ class Counted(nn.Module):
 
 
 def solve(
-    f: Callable,
+    f: Callable[[Tensor], Tensor],
     y: Float[Tensor, "b ny"],
     z: Float[Tensor, "b n nz"],
     times: Sequence[float] | Float[Tensor, " n_times"],
@@ -191,12 +191,14 @@ def _solve_interval(
     else:
         options["dtype"] = asked.dtype
         options["step_t"] = asked[-1:]  # a step ends on the frame, rather than being interpolated there
-    arguments = dict(rtol=rtol, atol=atol, method=method, options=options)
+    arguments: dict[str, Any] = dict(rtol=rtol, atol=atol, method=method, options=options)
     if adjoint:
+        assert isinstance(f, nn.Module)  # as `_checked_times` has seen
         # The adjoint finds parameters in modules only: what else needs a gradient must be named, z above all.
-        states = torchdiffeq.odeint_adjoint(right_side, y, asked, adjoint_params=(z, *f.parameters()), **arguments)
+        solved = torchdiffeq.odeint_adjoint(right_side, y, asked, adjoint_params=(z, *f.parameters()), **arguments)
     else:
-        states = torchdiffeq.odeint(right_side, y, asked, **arguments)
+        solved = torchdiffeq.odeint(right_side, y, asked, **arguments)
+    states = cast(Tensor, solved)
     reached = {time: state for (time, _), state in zip(between, states[1:])}
     reached.update((time, states[-1]) for time, s in fractions if s == 1)
     return states[-1], reached

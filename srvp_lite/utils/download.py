@@ -13,6 +13,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from tqdm.auto import tqdm
 
@@ -119,7 +120,7 @@ def unpack(archive: str | Path, folder: str | Path) -> None:
     the folder or are links or devices.
     """
     archive, folder = Path(archive), Path(folder)
-    members: list[tuple[str, Callable[[], object]]] = []
+    members: list[tuple[str, Callable[[], IO[bytes] | None]]] = []
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as z:
@@ -151,12 +152,14 @@ def inside(archive: Path, folder: Path, name: str) -> None:
         raise ValueError(f"{archive} would write {name!r} outside of {folder}; nothing was unpacked")
 
 
-def write_members(folder: Path, members: list[tuple[str, Callable[[], object]]]) -> None:
+def write_members(folder: Path, members: list[tuple[str, Callable[[], IO[bytes] | None]]]) -> None:
     for name, open_member in members:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
-        with open_member() as source, open(part, "wb") as f:
+        source = open_member()
+        assert source is not None  # it is a plain file
+        with source, open(part, "wb") as f:
             shutil.copyfileobj(source, f, CHUNK)
         os.replace(part, target)
 

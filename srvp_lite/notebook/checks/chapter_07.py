@@ -39,6 +39,7 @@ def accumulated_gradients(answer: Callable) -> None:
     weight = start.clone().requires_grad_()
     (x @ weight).exp().mean().backward()
     expected = weight.grad
+    assert expected is not None
     got, sizes = gradient(4)
     if not sizes:
         raise NotImplementedError
@@ -58,6 +59,7 @@ def accumulated_gradients(answer: Callable) -> None:
         )
     weight = start.clone().requires_grad_()
     (x[-3:] @ weight).exp().mean().backward()
+    assert weight.grad is not None
     if close(got, weight.grad) or close(got, weight.grad / 4):
         raise Diagnosis("Only the last part's gradient is left: something clears the gradients between the parts.")
     if not close(got, expected):
