@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -196,7 +197,7 @@ def prediction(answer: Callable) -> None:
                 "All Gaussians of the check's model are nearly certain, yet two runs differ: you read w from random frames. "
                 "That is for training. In a prediction, w comes from the last k frames given."
             )
-        known = [
+        known: list[tuple[dict[str, Any], str]] = [
             (dict(content=slice(None, k)), "Your w comes from the first k frames. Take the last k: they are fresher."),
             (
                 dict(content=slice(None)),
@@ -250,6 +251,7 @@ def small_model() -> SRVP:
             if p.ndim == 4:  # the paper's small weights would hide every difference in an untrained network
                 nn.init.kaiming_normal_(p)
     for layer in (model.inference.first_state[-1], model.inference.to_z, model.dynamics.prior[-1]):
+        assert isinstance(layer, nn.Linear)
         n = layer.out_features // 2
         with torch.no_grad():
             layer.weight[:n] *= 3
