@@ -15,7 +15,7 @@ The names below are loaded when they are first used, so that importing the packa
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srvp_lite.version import __version__
 
@@ -40,16 +40,28 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "SRVP": "model.srvp", "Experiment": "config", "Gaussian": "model.gaussian", "MovingMNIST": "data.moving_mnist",
-    "SRVPConfig": "config", "elbo": "model.elbo", "evaluate": "evaluation.results", "load": "checkpoint.loading",
-    "load_experiment": "checkpoint.loading", "open_data": "data.open", "preset": "presets", "save": "checkpoint.weights",
-    "shipped_results": "checkpoint.shipped", "train": "training.loop",
-}  # fmt: skip
-_ROOMS = ("bench", "checkpoint", "cli", "data", "evaluation", "explore", "metrics", "model", "notebook", "plot",
-          "training", "utils")  # fmt: skip
+    "SRVP": "model.srvp",
+    "Experiment": "config",
+    "Gaussian": "model.gaussian",
+    "MovingMNIST": "data.moving_mnist",
+    "SRVPConfig": "config",
+    "elbo": "model.elbo",
+    "evaluate": "evaluation.results",
+    "load": "checkpoint.loading",
+    "load_experiment": "checkpoint.loading",
+    "open_data": "data.open",
+    "preset": "presets",
+    "save": "checkpoint.weights",
+    "shipped_results": "checkpoint.shipped",
+    "train": "training.loop",
+}
+_ROOMS = (
+    "bench", "checkpoint", "cli", "config", "data", "evaluation", "explore", "metrics", "model", "notebook", "plot",
+    "presets", "training", "utils",
+)  # fmt: skip
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"srvp_lite.{_HOMES[name]}"), name)
     if name in _ROOMS:

@@ -92,7 +92,11 @@ def test_an_installed_wheel_carries_the_models(tmp_path):
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    code = f"import srvp_lite; print(srvp_lite.__file__);[(srvp_lite.load(n), srvp_lite.shipped_results(n)) for n in {NAMES}]"
+    assert (tmp_path / "installed" / "srvp_lite" / "py.typed").is_file(), "type checkers read the annotations"
+    code = (
+        "import srvp_lite; print(srvp_lite.__file__);"
+        f"[(srvp_lite.load(n), srvp_lite.shipped_results(n)) for n in {NAMES}]"
+    )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and str(tmp_path / "installed") in done.stdout, done.stderr

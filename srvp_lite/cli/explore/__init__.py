@@ -29,6 +29,7 @@ class Options:
 
 
 def run(options: Options) -> None:
+    """Loads the model, runs the experiment that was chosen, and writes its numbers where --json says."""
     from srvp_lite.cli.explore.common import load
 
     args, start = options.what, time.perf_counter()
