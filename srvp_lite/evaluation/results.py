@@ -19,7 +19,7 @@ from torch import Tensor
 from srvp_lite.checkpoint.shipped import shipped_dir, shipped_results
 from srvp_lite.evaluation.drawing import SEED, Scoring, as_floats
 from srvp_lite.evaluation.protocol import score_samples
-from srvp_lite.evaluation.scoring import Scores, pick_best
+from srvp_lite.evaluation.scoring import Scores, best_scores, pick_best
 from srvp_lite.metrics.intervals import mean_and_interval
 from srvp_lite.metrics.naive import copy_last, mean_frame
 from srvp_lite.metrics.table import METRICS
@@ -215,7 +215,7 @@ def metric_results(name: str, score: Tensor, clips: Tensor, n_cond: int) -> Metr
     best = pick_best(name, per_clip)
     return MetricResults(
         {
-            n: mean_and_interval(per_clip[:n].gather(0, pick_best(name, per_clip[:n])[None])[0])
+            n: mean_and_interval(best_scores(name, per_clip[:n]))
             for n in sorted({c for c in COUNTS if c <= n_samples} | {n_samples})
         },
         mean_and_interval(per_clip.mean(dim=0)),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from srvp_lite.evaluation.drawing import Futures, Scoring
@@ -143,6 +143,11 @@ def to_bytes(clips: Float[Tensor, "*n"]) -> UInt8[Tensor, "*n"]:
     return (clips * 255).to(torch.uint8)
 
 
-def pick_best(name: str, per_clip: Float[Tensor, "s n"]) -> Shaped[Tensor, " n"]:
+def pick_best(name: str, per_clip: Float[Tensor, "s n"]) -> Int[Tensor, " n"]:
     """Number of the best sample of each clip by the metric of this name."""
     return per_clip.argmin(dim=0) if METRICS[name].better == "lower" else per_clip.argmax(dim=0)
+
+
+def best_scores(name: str, per_clip: Float[Tensor, "s n"]) -> Float[Tensor, " n"]:
+    """Score of the best sample of each clip by the metric of this name."""
+    return per_clip.gather(0, pick_best(name, per_clip)[None])[0]
