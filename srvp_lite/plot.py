@@ -173,26 +173,33 @@ def save(
 # Layout --------------------------------------------------------------------------------------------------------------
 
 
-def animation_frames(clips, n_cond, labels, scale: int, columns: int | None = None) -> list[Image.Image]:
-    clips = [to_bytes(clip, scale) for clip in clips]
-    check_layout(clips, labels)
+def animation_frames(
+    clips: Sequence[Float[Tensor, "t c h w"]],
+    n_cond: int | None,
+    labels: Sequence[str],
+    scale: int,
+    columns: int | None = None,
+) -> list[Image.Image]:
+    """A picture for each time, the clips beside each other in rows of `columns`; a clip that has ended stands still."""
+    shown = [to_bytes(clip, scale) for clip in clips]
+    check_layout(shown, labels)
     font = ImageFont.load_default(13)
-    h, w = clips[0].shape[1:3]
-    columns = min(columns or len(clips), len(clips))
+    h, w = shown[0].shape[1:3]
+    columns = min(columns or len(shown), len(shown))
     label_height = 18 if labels else 0
     cell_w = max([w + 4] + [text_width(label, font) for label in labels])  # the edge is two pixels wide
     cell_h = h + 4 + label_height
-    rows = -(-len(clips) // columns)
+    rows = -(-len(shown) // columns)
     header = 20 if n_cond is not None else 0
     size = (columns * (cell_w + GAP) + GAP, header + rows * (cell_h + GAP) + GAP)
     frames = []
-    for t in range(max(len(clip) for clip in clips)):
+    for t in range(max(len(clip) for clip in shown)):
         canvas = Image.new("RGB", size, PAPER)
         pen = ImageDraw.Draw(canvas)
         if n_cond is not None:
             word, colour = ("given", GIVEN) if t < n_cond else ("predicted", PREDICTED)
             pen.text((GAP, 3), f"frame {t + 1}: {word}", fill=colour, font=font)
-        for i, clip in enumerate(clips):
+        for i, clip in enumerate(shown):
             x, y = GAP + (i % columns) * (cell_w + GAP), header + GAP + (i // columns) * (cell_h + GAP)
             if labels:
                 pen.text((x, y - 2), labels[i], fill=INK, font=font)
@@ -202,15 +209,18 @@ def animation_frames(clips, n_cond, labels, scale: int, columns: int | None = No
     return frames
 
 
-def strip_image(clips, n_cond, labels, scale: int, every: int = 1) -> Image.Image:
-    clips = [to_bytes(clip, scale) for clip in clips]
-    check_layout(clips, labels)
+def strip_image(
+    clips: Sequence[Float[Tensor, "t c h w"]], n_cond: int | None, labels: Sequence[str], scale: int, every: int = 1
+) -> Image.Image:
+    """A row for each clip, one frame in `every`, time running to the right."""
+    rows = [to_bytes(clip, scale) for clip in clips]
+    check_layout(rows, labels)
     font = ImageFont.load_default(13)
-    h, w = clips[0].shape[1:3]
-    shown = range(0, max(len(clip) for clip in clips), every)
+    h, w = rows[0].shape[1:3]
+    shown = range(0, max(len(row) for row in rows), every)
     margin = max([text_width(label, font) for label in labels], default=0) + GAP if labels else 0
     header = 20 if n_cond is not None else 0
-    size = (margin + GAP + len(shown) * (w + 4 + 2), header + len(clips) * (h + 4 + GAP) + GAP)
+    size = (margin + GAP + len(shown) * (w + 4 + 2), header + len(rows) * (h + 4 + GAP) + GAP)
     canvas = Image.new("RGB", size, PAPER)
     pen = ImageDraw.Draw(canvas)
     first_predicted = next((i for i, t in enumerate(shown) if n_cond is not None and t >= n_cond), None)
@@ -218,7 +228,7 @@ def strip_image(clips, n_cond, labels, scale: int, every: int = 1) -> Image.Imag
         pen.text((margin + GAP, 3), "given", fill=GIVEN, font=font)
     if first_predicted is not None:
         pen.text((margin + GAP + first_predicted * (w + 6), 3), "predicted", fill=PREDICTED, font=font)
-    for r, clip in enumerate(clips):
+    for r, clip in enumerate(rows):
         y = header + GAP + r * (h + 4 + GAP)
         if labels:
             pen.text((GAP, y + h // 2 - 6), labels[r], fill=INK, font=font)
@@ -238,7 +248,8 @@ def edge(pen: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[int, int
     pen.rectangle((x, y, x + w + 3, y + h + 3), fill=colour)
 
 
-def text_width(text: str, font) -> int:
+def text_width(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
+    """In pixels, with a little space after it."""
     return round(font.getlength(text)) + 2
 
 
@@ -254,6 +265,7 @@ def to_bytes(clip: Float[Tensor, "t c h w"], scale: int) -> np.ndarray:
 
 
 def check_layout(clips: list[np.ndarray], labels: Sequence[str]) -> None:
+    """ValueError unless there are clips, with frames of one size and as many labels if any."""
     if not clips:
         raise ValueError("no clips to draw")
     if labels and len(labels) != len(clips):
@@ -266,6 +278,7 @@ def check_layout(clips: list[np.ndarray], labels: Sequence[str]) -> None:
 
 
 def encode_animation(frames: list[Image.Image], fps: float, kind: str) -> bytes:
+    """As "gif" or "webp", playing in a loop."""
     out = io.BytesIO()
     options = dict(save_all=True, duration=round(1000 / fps), loop=0)
     if kind == "gif":
@@ -288,6 +301,7 @@ def encode_png(image: Image.Image) -> bytes:
 
 
 def encode_mp4(frames: list[Image.Image], fps: float) -> bytes:
+    """As H.264. ImportError where imageio and PyAV are missing."""
     try:
         import av  # noqa: F401 - imageio's plugin needs it
         import imageio.v3 as imageio
