@@ -1,10 +1,15 @@
 """The command `srvp-lite`. Each of its commands is a module with `Options`, whose docstrings are its help, and `run`.
 
+`train`, `bench`: a run, and how fast it would be. `evaluate`, `ablate`, `table`: scores, and the paper's beside them.
+`predict`, `explore`: pictures, the second with a file an experiment. `prepare`: data. `export`, `models`: what is kept
+of a run, what comes with the package. `common`: what they share. `errors`: which errors are told in a sentence.
+
 A new command needs such a module and its name in `COMMANDS`. So that help comes at once, these modules import nothing
 but the standard library, tyro, `config` and `presets`; PyTorch and all that needs it are imported by `run`.
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -33,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Faults of the package itself are raised as they are. With the environment variable SRVP_DEBUG=1 every error is.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a notebook's streams have no encoding to be too narrow
+        if isinstance(stream, io.TextIOWrapper):  # a notebook's streams have no encoding to be too narrow
             stream.reconfigure(errors="replace")
     try:
         try:

@@ -1,5 +1,9 @@
 """`srvp-lite explore`: play with a trained model, and measure what you see. One file an experiment.
 
+`rates`: one future at several frame rates. `swap`, `interpolate`: between clips, in looks or in motion. `walk`: along
+the coordinates of y. `readouts`: what can be read from y and w. `uncertainty`: where futures differ. `common`: what
+they share.
+
 Each experiment is a module with `Options`, whose docstrings are its help, and `run`, which returns the numbers for
 --json. A new one needs such a module and its name in `EXPERIMENTS`.
 """
@@ -24,7 +28,7 @@ class Options:
     Example: srvp-lite explore swap lite-stochastic --out swap.gif
     """
 
-    what: choice("srvp_lite.cli.explore", EXPERIMENTS)
+    what: choice("srvp_lite.cli.explore", EXPERIMENTS)  # pyright: ignore[reportInvalidTypeForm]: known when it runs
     """What to look at."""
 
 
