@@ -14,6 +14,7 @@ from torch import Tensor
 
 from srvp_lite.explore.swap import content_of, decode, motion_of
 from srvp_lite.model.srvp import SRVP
+from srvp_lite.utils.device import precise_dtype
 
 
 def interpolate(a: Float[Tensor, "*shape"], b: Float[Tensor, "*shape"], n: int) -> Float[Tensor, " n *shape"]:
@@ -41,7 +42,7 @@ def interpolate_content(
     y = motion_of(model, clip_a, generator=generator)
     (w_a, skips_a), (w_b, skips_b) = content_of(model, clip_a), content_of(model, clip_b)
     w = interpolate(w_a, w_b, n)
-    skips = None if skips_a is None else [interpolate(a, b, n) for a, b in zip(skips_a, skips_b)]
+    skips = None if skips_a is None or skips_b is None else [interpolate(a, b, n) for a, b in zip(skips_a, skips_b)]
     return torch.stack([decode(model, w[i], y, skips and [s[i] for s in skips]) for i in range(n)])
 
 
@@ -131,10 +132,10 @@ def pca(
     """The n directions along which v varies most: principal components, projections on them, shares of variance.
 
     All leading dimensions of `v` are samples. Components are orthonormal rows, strongest first, each with the sign
-    that makes its largest entry positive; projections are those of v minus its mean. In float64. Raises ValueError
-    for more components than v has dimensions or samples.
+    that makes its largest entry positive; projections are those of v minus its mean. All as precise as the device
+    allows. Raises ValueError for more components than v has dimensions or samples.
     """
-    rows = v.flatten(0, -2).double()
+    rows = v.flatten(0, -2).to(precise_dtype(v.device))
     if not 1 <= n <= min(rows.shape):
         raise ValueError(f"of {rows.shape[0]} samples of {rows.shape[1]} numbers, n={n} components cannot be found")
     rows = rows - rows.mean(dim=0)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
-from sklearn.base import ClassifierMixin
 from torch import Tensor
 
 from srvp_lite import metrics
@@ -20,6 +20,18 @@ from srvp_lite.explore.latents import centre
 from srvp_lite.explore.swap import content_of, decode, motion_of
 from srvp_lite.metrics.intervals import mean_and_interval
 from srvp_lite.model.srvp import SRVP
+
+
+@runtime_checkable
+class DigitReader(Protocol):
+    """A fitted classifier of digits, as scikit-learn makes them."""
+
+    n_features_in_: int
+    """Pixels of a digit."""
+
+    def predict(self, X: Any) -> Any:
+        """Rows of pixels, (n, n_features_in_), to digits, (n,); NumPy arrays."""
+        ...
 
 
 def counterfactual(
@@ -53,7 +65,7 @@ def best_order(
     return metrics.psnr(frames.expand_as(candidates), candidates).mean(dim=-1).amax(dim=0)
 
 
-def digit_classifier(data: MovingMNIST, n: int = 5000) -> ClassifierMixin:
+def digit_classifier(data: MovingMNIST, n: int = 5000) -> DigitReader:
     """A support vector classifier of single digits, trained on the first `n` sprites of `data`: the training split's,
     where it is to read held-out clips."""
     from sklearn.svm import SVC
@@ -69,7 +81,7 @@ def apart(positions: Int[Tensor, "b n t 2"], size: int) -> Bool[Tensor, "b n t"]
 
 
 def read_digits(
-    frames: Float[Tensor, "b t 1 h w"], positions: Int[Tensor, "b n t 2"], classifier: ClassifierMixin
+    frames: Float[Tensor, "b t 1 h w"], positions: Int[Tensor, "b n t 2"], classifier: DigitReader
 ) -> Int[Tensor, "b n t"]:
     """Which digit a classifier sees at each of the given places, 0..9; -1 where two digits overlap, as nobody could.
 
@@ -126,7 +138,7 @@ def draw_pairs(
 def swap_score(
     model: SRVP,
     data: MovingMNIST,
-    classifier: ClassifierMixin,
+    classifier: DigitReader,
     n_pairs: int = 200,
     n_frames: int = 15,
     generator: torch.Generator | None = None,

@@ -13,6 +13,7 @@ from torch import Tensor
 from srvp_lite.metrics.intervals import bootstrap
 from srvp_lite.model.clips import evaluation_mode
 from srvp_lite.model.srvp import SRVP
+from srvp_lite.utils.device import precise_dtype
 
 
 def variance_map(futures: Float[Tensor, "s b t c h w"]) -> Float[Tensor, "b t h w"]:
@@ -70,7 +71,8 @@ def auc(scores: Float[Tensor, "*n"], positive: Bool[Tensor, "*n"]) -> float:
     """The probability that a positive scores higher than a negative, from the mean ranks (Mann and Whitney)."""
     scores, positive = scores.flatten(), positive.flatten()
     _, place, count = scores.unique(return_inverse=True, return_counts=True)
-    rank = (count.cumsum(0) - (count - 1) / 2)[place].double()  # equal scores share the mean of their ranks
+    rank = (count.cumsum(0) - (count - 1) / 2)[place]  # equal scores share the mean of their ranks
+    rank = rank.to(precise_dtype(scores.device))
     p, n = positive.sum().item(), (~positive).sum().item()
     return (rank[positive].sum().item() - p * (p + 1) / 2) / (p * n) if p and n else float("nan")
 
@@ -98,7 +100,8 @@ def reliability(
     observed = (judged.mean(dim=0) - truth).square()
     groups = sorting.var(dim=0).flatten().argsort(stable=True).tensor_split(bins)
     in_bins = {"predicted": predicted.flatten(), "observed": observed.flatten()}
-    found = {name: torch.stack([v[g].double().mean() for g in groups]) for name, v in in_bins.items()}
+    precise = precise_dtype(truth.device)
+    found = {name: torch.stack([v[g].to(precise).mean() for g in groups]) for name, v in in_bins.items()}
     return found | {"count": torch.tensor([len(g) for g in groups])}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,7 +73,7 @@ def frames_at_once(config: SRVPConfig, device: torch.device) -> int:
 
 
 @contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
+def evaluation_mode(module: nn.Module) -> Generator[None]:
     """Batch norms use their running statistics inside, whatever the mode before, which comes back after."""
     was_training = module.training
     module.eval()
@@ -90,7 +90,7 @@ def check_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {value}")
 
 
-def check_clips(x: Tensor, config: SRVPConfig | SVGConfig, training: bool) -> None:
+def check_clips(x: object, config: SRVPConfig | SVGConfig, training: bool) -> None:
     """Raises TypeError or ValueError, saying what was expected and how to get there, unless x are fit clips."""
     c, needed = config, config.frames_needed
     expected = f"(B, T, {c.nc}, {c.nx}, {c.nx}) with T >= {needed}"

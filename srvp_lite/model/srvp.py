@@ -238,7 +238,7 @@ class SRVP(VideoModel):
             return self(x, generator).frames
 
     @torch.no_grad()
-    def predict(
+    def predict(  # pyright: ignore[reportIncompatibleMethodOverride]  (a generator by position is fine, too)
         self,
         x_cond: Float[Tensor, "b t c h w"],
         n_frames: int,

@@ -10,7 +10,7 @@ all frames of the batch at once. (The authors' code makes one call per time, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -112,7 +112,7 @@ class SVG(VideoModel):
         return terms["loss"].mean(), terms
 
     @torch.no_grad()
-    def predict(
+    def predict(  # pyright: ignore[reportIncompatibleMethodOverride]  (a generator by position is fine, too)
         self,
         x_cond: Float[Tensor, "b t c h w"],
         n_frames: int,
@@ -180,7 +180,7 @@ def gaussian(raw: Float[Tensor, "*batch two_z_dim"]) -> Gaussian:
 
 
 @contextmanager
-def batch_statistics(module: nn.Module) -> Iterator[None]:
+def batch_statistics(module: nn.Module) -> Generator[None]:
     """Batch norms use the statistics of what they are given inside, and remember nothing of it."""
     norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
     before = [(m.training, m.track_running_stats) for m in norms]

@@ -1,5 +1,7 @@
 """The loss against torch.distributions and closed forms."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +9,8 @@ import torch
 from small import generator
 from torch.distributions import Normal, kl_divergence
 
+from srvp_lite.model import content, dynamics, inference
+from srvp_lite.model import elbo as elbo_module
 from srvp_lite.model.elbo import elbo
 from srvp_lite.model.gaussian import Gaussian
 
@@ -72,6 +76,15 @@ def test_still_states_have_a_finite_gradient(out):
     loss, _ = elbo(out, torch.rand(3, 4, 1, 8, 8, dtype=torch.float64), 1, 2, 1, 1)
     loss.backward()
     assert out.residuals.grad.isfinite().all()
+
+
+def test_the_equations_that_docstrings_cite_are_numbered_so():
+    """The page counts its labelled equations from 1, in order."""
+    page = (Path(__file__).parents[2] / "book" / "notation.md").read_text()
+    labels = ["first-state", "prior", "residual-update", "observation", "euler-step", "posterior", "loss"]
+    assert re.findall(r":label: (\S+)", page) == labels
+    cited = re.findall(r"\((\d)\), ([a-z-]+)", " ".join(m.__doc__ for m in (content, dynamics, elbo_module, inference)))
+    assert len(cited) >= 6 and all(labels[int(number) - 1] == label for number, label in cited)
 
 
 @pytest.mark.bad_input

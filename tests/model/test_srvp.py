@@ -1,6 +1,5 @@
 """The model's promises: shapes, determinism under a generator, independence, and errors that help."""
 
-
 import pytest
 import torch
 from hypothesis import given, settings
