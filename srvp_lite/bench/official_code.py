@@ -144,7 +144,7 @@ def load(folder: Path, *names: str) -> dict[str, types.ModuleType]:
         del sys.modules[name]
     for name in (*NOT_NEEDED, "args", "helper"):
         sys.modules[name] = types.ModuleType(name)
-    sys.modules["torchvision"].datasets = sys.modules["torchvision.datasets"]
+    vars(sys.modules["torchvision"])["datasets"] = sys.modules["torchvision.datasets"]
     sys.path.insert(0, str(folder))
     try:
         return {name: importlib.import_module(name) for name in names}

@@ -35,7 +35,8 @@ def load(path_or_name: str | Path, device: str | torch.device = "cpu") -> VideoM
         model = build_model(config)
         weights = {name: t for file in parts_of(path) for name, t in safetensors.torch.load_file(file).items()}
         load_weights(model, weights, path)
-    return model.to(device, memory_format=torch.channels_last).eval()  # convolutions run faster so, on a CPU too
+    # Convolutions run faster so, on a CPU too; torch's types leave the option out.
+    return model.to(device, memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
 def find(path_or_name: str | Path) -> Path:

@@ -12,6 +12,7 @@ import torch
 
 from srvp_lite.checkpoint.weights import load_weights
 from srvp_lite.config import Experiment, MovingDigitsConfig, SRVPConfig, config_from_dict
+from srvp_lite.model.clips import VideoModel
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.presets import preset
 from srvp_lite.utils.files import CheckpointError, read_tensors, write_tensors, write_text
@@ -110,7 +111,7 @@ def official_experiment(folder: str | Path, root: str | None = None) -> Experime
         raise CheckpointError(str(error)) from error
 
 
-def save_official(model: SRVP, folder: str | Path, experiment: Experiment) -> Path:
+def save_official(model: VideoModel, folder: str | Path, experiment: Experiment) -> Path:
     """Writes the model as an experiment folder that the official scripts read: config.json and model.pt.
 
     Raises ValueError for a model or data that the official scripts do not know.

@@ -40,7 +40,7 @@ class Options:
     Example: srvp-lite bench smmnist --batch-size 16
     """
 
-    preset: presets(Bench)
+    preset: presets(Bench)  # pyright: ignore[reportInvalidTypeForm]: known when it runs
     """Where the numbers come from."""
 
 

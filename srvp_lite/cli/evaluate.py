@@ -97,7 +97,7 @@ def run(args: Options) -> None:
     partial = None if args.out is None else args.out.with_name(args.out.name + ".partial")
     noise = torch.Generator().manual_seed(args.seed)
     results = evaluation.evaluate(model, clips, n_cond, samples, noise, scoring, partial, progress=True)
-    made = {
+    made: dict[str, Any] = {
         **made_by(device, time.perf_counter() - start),
         "model_sha256": checkpoint.model_sha256(args.model),
         "test_set_sha256": digest([clips]),
@@ -147,6 +147,7 @@ def save_pictures(folder: Path, chosen: dict[str, torch.Tensor], n_cond: int) ->
         rows = [clips[i].float() / 255 for clips in chosen.values()]
         plot.save(rows, folder / f"clip{i}.png", n_cond=n_cond, labels=list(chosen), scale=1)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: clips.numpy() for name, clips in chosen.items()})
+    arrays: dict[str, Any] = {name: clips.numpy() for name, clips in chosen.items()}
+    np.savez_compressed(buffer, **arrays)
     write_bytes(folder / "samples.npz", buffer.getbuffer())
     print(f"Best, worst and random samples of {len(chosen['truth'])} clips written to {folder}")

@@ -63,7 +63,7 @@ def run(args: Options) -> None:
     experiment = checkpoint.load_experiment(args.model)
     n_cond, what = experiment.train.n_cond, f"test clip {args.clip}"
     if args.video is not None:
-        clip, what = own_clip(args, model, n_cond), args.video.name
+        clip, what = own_clip(args.video, args, model, n_cond), args.video.name
     else:
         clips = test_clips(experiment.data, args.clip + 1, n_cond + args.n_frames)
         if len(clips) <= args.clip:
@@ -84,7 +84,7 @@ def run(args: Options) -> None:
     print(f"{args.samples} futures of {what} written to {args.out}")
 
 
-def own_clip(args: Options, model: VideoModel, n_cond: int) -> torch.Tensor:
+def own_clip(video: Path, args: Options, model: VideoModel, n_cond: int) -> torch.Tensor:
     """The frames of a reader's video from `start` on, (1, T, C, H, W) in [0, 1]: those given and, if it is long enough,
     those to be predicted."""
     import torch
@@ -93,11 +93,11 @@ def own_clip(args: Options, model: VideoModel, n_cond: int) -> torch.Tensor:
 
     size, grey = model.config.nx, model.config.nc == 1
     last = args.start + args.every * (n_cond + args.n_frames - 1)
-    small = read_video(args.video, prepare=lambda frame: square(frame, size, grey), at_most=last + 1)
+    small = read_video(video, prepare=lambda frame: square(frame, size, grey), at_most=last + 1)
     frames = small[args.start :: args.every]
     if len(frames) < n_cond:
         raise ValueError(
-            f"{args.video} has {len(frames)} frames from number {args.start} on, one in {args.every}; the model needs "
+            f"{video} has {len(frames)} frames from number {args.start} on, one in {args.every}; the model needs "
             f"{n_cond} to begin with"
         )
     return torch.from_numpy(frames.copy()).movedim(-1, 1)[None].float() / 255

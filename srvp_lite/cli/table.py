@@ -16,7 +16,7 @@ class Options:
     Example: srvp-lite table smmnist runs/smmnist/results.json --format latex
     """
 
-    dataset: tyro.conf.Positional[Literal[tuple(paper_protocols())]]
+    dataset: tyro.conf.Positional[Literal[tuple(paper_protocols())]]  # pyright: ignore[reportInvalidTypeForm]: known when it runs
     """The data set."""
     results: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Results files, as `srvp-lite evaluate --protocol paper --out` writes them; the row takes the file's name, or its

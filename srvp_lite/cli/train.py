@@ -31,7 +31,7 @@ class Options:
     Example: srvp-lite train lite --out runs/lite
     """
 
-    preset: presets(Train)
+    preset: presets(Train)  # pyright: ignore[reportInvalidTypeForm]: known when it runs
     """Where the numbers come from."""
 
 

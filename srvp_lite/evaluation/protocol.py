@@ -105,5 +105,5 @@ def digest(tensors: Iterable[Tensor]) -> str:
     """A hash of what tensors hold."""
     h = hashlib.sha256()
     for t in tensors:
-        h.update(t.detach().cpu().contiguous().numpy())
+        h.update(t.detach().cpu().contiguous().numpy().data)
     return h.hexdigest()

@@ -104,9 +104,10 @@ class FVD:
                 ) from error
             self.sha256 = sha256(path)
 
-            def detector(videos: Tensor) -> Tensor:
+            def i3d(videos: Tensor) -> Tensor:
                 return network(videos, rescale=True, resize=True, return_features=True)
 
+            detector = i3d
         self.detector = detector
         self.version = f"I3D (torch port), sha256 {self.sha256}, conditioning and predicted frames"
 

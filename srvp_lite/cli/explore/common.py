@@ -88,10 +88,13 @@ class Loaded:
             print(f"Drawn in {self.common.out}")
 
     def save(self, numbers: dict, seconds: float) -> None:
-        """Writes an experiment's numbers where --json says, with how they were made in so many seconds."""
+        """Writes an experiment's numbers where --json says, with how they were made in so many seconds; nothing
+        without it."""
         from srvp_lite.checkpoint import model_sha256
         from srvp_lite.utils.provenance import made_by
 
+        if self.common.json is None:
+            return
         made = {**made_by(self.device, seconds), "model_sha256": model_sha256(self.common.model)}
         save_results(self.common.json, {"made": made, "seed": self.common.seed, **numbers})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from srvp_lite.cli.explore.common import Drawn, Loaded, pick, print_table
 
@@ -44,7 +45,7 @@ def run(args: Options, loaded: Loaded) -> dict:
     futures = loaded.model.predict(given, n, args.samples, generator=generator)
     spread = explore.disagreement(futures).mean(dim=0).sqrt().tolist()
     print("standard deviation of a pixel over the futures, frame by frame:", "  ".join(f"{s:.3f}" for s in spread))
-    numbers = {"samples": args.samples, "spread": spread}
+    numbers: dict[str, Any] = {"samples": args.samples, "spread": spread}
     if (with_truth := loaded.truth(len(clips), clips.shape[1])) is not None:
         kl = explore.kl_per_step(loaded.model, clips, generator)
         auc = explore.surprise_auc(kl, with_truth.bounces, lag=1, generator=torch.Generator().manual_seed(0))
