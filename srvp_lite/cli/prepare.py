@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import tyro
 
@@ -16,8 +15,8 @@ class Options:
     Example: srvp-lite prepare folder --videos my_videos --name mine --grey
     """
 
-    dataset: tyro.conf.Positional[Literal["kth", "human36m", "bair", "mmnist", "folder"]]
-    """One of the paper's, or "folder": your own videos."""
+    dataset: tyro.conf.Positional[str]
+    """One of the paper's ("kth", "human36m", "bair", "mmnist"), or "folder": your own videos."""
     root: str | None = None
     """Folder of the stores; by default the one named by the environment variable SRVP_DATA_DIR, or downloads."""
     videos: Path | None = None
@@ -35,10 +34,13 @@ class Options:
 def run(args: Options) -> None:
     from srvp_lite.data import prepare as preparation
 
-    if args.dataset != "folder":
+    if args.dataset in preparation.DATASETS:
         folder = preparation.DATASETS[args.dataset](args.root)
+    elif args.dataset != "folder":
+        known = ", ".join((*preparation.DATASETS, "folder"))
+        raise ValueError(f"unknown data set {args.dataset!r}; there are {known}")
     elif args.videos is None:
         raise ValueError("say where your videos are: srvp-lite prepare folder --videos FOLDER --name NAME")
     else:
-        folder = preparation.folder_of_videos(args.videos, args.name, args.root, args.size, args.grey, args.n_frames)
+        folder = preparation.prepare_own_videos(args.videos, args.name, args.root, args.size, args.grey, args.n_frames)
     print(f"Ready in {folder}")

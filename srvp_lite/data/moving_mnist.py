@@ -10,18 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from torch import Tensor
 
 from srvp_lite.data.digits import bent, load_digits, read_mnist
 from srvp_lite.data.scenes import Scene, add_noise, draw_scene, paint
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Shaped, UInt8
-    from torch import Tensor
+from srvp_lite.utils.device import precise_dtype
 
 EPSILON = 1e-8  # a wall touched to within this is not crossed
 
@@ -57,8 +55,8 @@ def bounce(
         raise ValueError(
             f"positions must lie between the walls, in [0, {limit}], got {position.amin()} to {position.amax()}"
         )
-    # Instants of hits are fractions: float64 keeps a long run of reflections on its whole pixels. MPS has none.
-    precise = torch.float32 if position.device.type == "mps" else torch.float64
+    # Instants of hits are fractions: float64 keeps a long run of reflections on its whole pixels.
+    precise = precise_dtype(position.device)
     p, v = position.to(precise), velocity.to(precise)
     frames = torch.arange(n_frames, device=p.device, dtype=precise)
     positions, velocities = p[:, None] + v[:, None] * frames[:, None], v[:, None].repeat(1, n_frames, 1)

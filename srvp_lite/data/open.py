@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
-from srvp_lite.config import MovingDigitsConfig, VideoConfig
+from srvp_lite.config import DataConfig, MovingDigitsConfig, VideoConfig
 from srvp_lite.data.moving_mnist import MovingMNIST, official_test_set
 from srvp_lite.data.video_store import VideoStore, open_videos
-from srvp_lite.presets import paper_dataset
+from srvp_lite.presets import paper_protocol
 
 
-def open_data(
-    data: MovingDigitsConfig | VideoConfig, split: str, device: str | torch.device = "cpu"
-) -> MovingMNIST | VideoStore:
+def open_data(data: DataConfig, split: str, device: str | torch.device = "cpu") -> MovingMNIST | VideoStore:
     """The data a configuration asks for, made or read on `device`; `split` is "train", "val" or "test"."""
     if isinstance(data, VideoConfig):
         return open_videos(data.dataset, split, data.root, data.on_device).to(device)
@@ -26,14 +26,14 @@ def moving_digits(data: MovingDigitsConfig, split: str, device: str | torch.devi
     return MovingMNIST(split=split, **dataclasses.asdict(data)).to(device)
 
 
-def test_clips(data: MovingDigitsConfig | VideoConfig, n_clips: int, n_frames: int) -> torch.Tensor:
+def test_clips(data: DataConfig, n_clips: int, n_frames: int) -> UInt8[Tensor, "n t c h w"]:
     """Test clips (n_clips, n_frames, C, H, W), bytes: the official ones at the paper's sizes, else clips made with a
     fixed seed from held-out digits. There may be fewer than asked for."""
     if isinstance(data, VideoConfig):
         return open_data(data, "test").first_frames(slice(n_clips), n_frames)
-    if (name := paper_dataset(data)) is not None:
+    if (paper := paper_protocol(data)) is not None:
         try:  # made once and for all by `srvp-lite prepare mmnist`
-            return open_videos(name, "test", data.root).first_frames(slice(n_clips), n_frames)
+            return open_videos(paper.dataset, "test", data.root).first_frames(slice(n_clips), n_frames)
         except FileNotFoundError:
             clips = official_test_set(data.root, deterministic=not data.stochastic)
         if n_frames > clips.shape[1]:

@@ -8,14 +8,11 @@ where they are. Everything behind a frame is known: the ground, the colours, the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
-    from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor
 
 GROUND = (0.1, 0.5)  # darkest and brightest value of the ground
 PILLAR = 12 / 32  # width of the pillar, as a share of the frame

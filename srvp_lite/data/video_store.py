@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from srvp_lite.utils.device import precise_dtype
 from srvp_lite.utils.download import data_dir
 from srvp_lite.utils.files import write_text
 
@@ -37,7 +38,7 @@ class VideoStore:
                 f"no {split!r} split in {self.folder.resolve()}: expected {index.name} and {frames.name}; make them "
                 f"with srvp-lite prepare {self.folder.name} --root {self.folder.parent}"
             )
-        described = json.loads(index.read_text())
+        described = json.loads(index.read_text(encoding="utf-8"))
         self.videos, size, self.stride = described["videos"], described["size"], described.get("stride", 1)
         shape = (sum(video["frames"] for video in self.videos), *size)
         if frames.stat().st_size != np.prod(shape):
@@ -81,9 +82,9 @@ class VideoStore:
             )
         which = long_enough[torch.randint(len(long_enough), (n_clips,), generator=generator, device=self.device)]
         room = self.length[which] - reach + 1
-        # 53 bits of chance, so that the last frames of long videos are as likely as the first.
-        u = torch.rand(n_clips, generator=generator, device=self.device, dtype=torch.float64)
-        start = self.first[which] + (u * room).long()
+        # 53 bits of chance where there are as many, so that the last frames of long videos are as likely as the first.
+        u = torch.rand(n_clips, generator=generator, device=self.device, dtype=precise_dtype(self.device))
+        start = self.first[which] + (u * room).long().minimum(room - 1)  # 24 bits may round up to the room
         return self.read(start[:, None] + self.stride * torch.arange(n_frames, device=self.device))
 
     def first_frames(self, videos: slice, n_frames: int) -> UInt8[Tensor, "b t c h w"]:
@@ -103,7 +104,8 @@ class VideoStore:
         else:
             clips = torch.from_numpy(self.frames[index.cpu().numpy()])
             if self.device.type == "cuda":
-                clips = clips.pin_memory().to(self.device, non_blocking=True)
+                clips = clips.pin_memory()
+            clips = clips.to(self.device, non_blocking=self.device.type == "cuda")
         return clips.movedim(-1, 2).contiguous()
 
 
@@ -135,7 +137,7 @@ def write_store(folder: str | Path, split: str, videos: Iterable[tuple[str, Deco
     done, size = {video["name"] for video in index}, tuple(index[0]["size"]) if index else None
     n_frames = sum(video["frames"] for video in index)
     with writing(frames):
-        f, lines = open(frames, "ab"), open(journal, "w")
+        f, lines = open(frames, "ab"), open(journal, "w", encoding="utf-8")
     with f, lines:
         with writing(frames):
             f.truncate(n_frames * int(np.prod(size)) if size else 0)
@@ -182,7 +184,7 @@ def writing(path: Path) -> Iterator[None]:
 def read_journal(journal: Path, frames: Path) -> list[dict]:
     """The whole videos of an interrupted store: lines of the journal that are whole and whose frames are all there."""
     index, n_bytes = [], frames.stat().st_size if frames.is_file() else 0
-    for line in journal.read_text().splitlines() if journal.is_file() else []:
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []:
         try:
             video = json.loads(line)
         except json.JSONDecodeError:

@@ -9,19 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.datasets
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import generator
 
 from srvp_lite.data import digits as digits_module
 from srvp_lite.data.digits import download_mnist, find_mnist, load_digits, read_mnist, resize
 from srvp_lite.data.moving_mnist import MovingMNIST, bounce, draw, official_test_set, one_trajectory
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def start(n, limit, max_speed, seed):
@@ -200,13 +198,14 @@ def test_sample_equals_sample_with_truth():
     assert not torch.equal(data.sample(4, 6, generator(3)), data.sample(4, 6, generator(4)))
 
 
-def test_splits_share_no_image():
-    splits = [load_digits("sklearn", split)[0] for split in ("train", "val", "test")]
-    assert sum(len(s) for s in splits) == 1797
-    unique = {image.numpy().tobytes() for s in splits for image in s}
-    assert len(unique) == len({image.numpy().tobytes() for image in torch.cat(splits)})
-    train, test = ({image.numpy().tobytes() for image in s} for s in (splits[0], splits[2]))
-    assert not train & test
+def test_splits_share_no_image_and_leave_none_out():
+    splits = {split: load_digits("sklearn", split, size=8)[0] for split in ("train", "val", "test")}
+    images = {split: {image.numpy().tobytes() for image in s} for split, s in splits.items()}
+    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
+        assert images[a] and images[b] and not images[a] & images[b], (a, b)
+    every = {image.tobytes() for image in sklearn.datasets.load_digits().images.astype(np.float32) / 16}
+    assert images["train"] | images["val"] | images["test"] == every
+    assert [len(s) for s in splits.values()] == [1438, 89, 270], "80, 5 and 15 % of 1,797"
 
 
 def test_resizing_keeps_the_mean_when_shrinking():

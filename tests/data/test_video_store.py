@@ -7,7 +7,7 @@ import torch
 from srvp_lite.config import Experiment, VideoConfig
 from srvp_lite.data.open import open_data
 from srvp_lite.data.video_store import VideoStore, open_videos, write_store
-from srvp_lite.presets import PRESETS
+from srvp_lite.presets import preset
 
 
 def video(number, n_frames, size=(6, 6, 3)):
@@ -51,7 +51,7 @@ def test_same_seed_same_clips_as_floats(folder):
 
 def test_a_preset_finds_its_store(tmp_path):
     write_store(tmp_path / "kth", "train", [("person01", lambda: video(0, 30, (64, 64, 1)))])
-    kth = PRESETS["kth"]
+    kth = preset("kth")
     e = Experiment(kth.model, VideoConfig("kth", root=str(tmp_path)), kth.train)
     assert open_data(e.data, "train").sample(2, 20).shape == (2, 20, 1, 64, 64)
     assert Experiment.from_dict(e.to_dict()) == e
