@@ -29,7 +29,7 @@ def test_written_as_it_was_read(name, tmp_path):
     theirs, ours = (torch.load(f / "model.pt", weights_only=True) for f in (GOLDEN / name, folder))
     assert theirs.keys() == ours.keys()
     assert all(torch.equal(theirs[k], ours[k]) for k in theirs)
-    before, after = (json.loads((f / "config.json").read_text()) for f in (GOLDEN / name, folder))
+    before, after = (json.loads((f / "config.json").read_text(encoding="utf-8")) for f in (GOLDEN / name, folder))
     for option in official.OFFICIAL_OPTIONS.keys() & before.keys():
         assert after[option] == before[option], option
     a, b = srvp_lite.load(GOLDEN / name), srvp_lite.load(folder)
@@ -48,11 +48,11 @@ def test_an_experiment_survives_the_way_there_and_back(name, tmp_path):
 
 def test_what_a_folder_does_not_say_is_the_papers(tmp_path):
     e = official_experiment(GOLDEN / "dcgan")
-    options = json.loads((GOLDEN / "dcgan" / "config.json").read_text())
+    options = json.loads((GOLDEN / "dcgan" / "config.json").read_text(encoding="utf-8"))
     assert e.train.obs_std == options["obs_scale"] and e.train.n_cond == options["nt_cond"]
     assert e.train.lr == preset("smmnist").train.lr and e.data.stochastic
     shutil.copytree(GOLDEN / "dcgan", tmp_path / "x")
-    (tmp_path / "x" / "config.json").write_text(json.dumps({**options, "dataset": "cats"}))
+    (tmp_path / "x" / "config.json").write_text(json.dumps({**options, "dataset": "cats"}), encoding="utf-8")
     with pytest.raises(
         checkpoint.CheckpointError, match="names the data set 'cats'; known are smmnist, kth, human, bair"
     ):

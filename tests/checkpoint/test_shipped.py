@@ -72,7 +72,7 @@ def test_the_published_numbers_can_be_measured_again(name):
 
 
 def test_the_readme_shows_code_that_runs():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)
     namespace = {}
     for block in blocks:
         exec(block, namespace)

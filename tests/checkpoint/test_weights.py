@@ -161,15 +161,15 @@ def test_official_folder_damaged(official):
     with pytest.raises(CheckpointError, match="damaged|truncated"):
         srvp_lite.load(official)
     (official / "model.pt").write_bytes(whole)
-    options = json.loads((official / "config.json").read_text())
-    (official / "config.json").write_text(json.dumps({**options, "nlayers_res": 3}))
+    options = json.loads((official / "config.json").read_text(encoding="utf-8"))
+    (official / "config.json").write_text(json.dumps({**options, "nlayers_res": 3}), encoding="utf-8")
     with pytest.raises(CheckpointError, match="tensors for 'p_z.'"):
         srvp_lite.load(official)
     del options["ny"]
-    (official / "config.json").write_text(json.dumps(options))
+    (official / "config.json").write_text(json.dumps(options), encoding="utf-8")
     with pytest.raises(CheckpointError, match="lacks ny"):
         srvp_lite.load(official)
-    (official / "config.json").write_text("{")
+    (official / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match="not valid JSON"):
         srvp_lite.load(official)
     (official / "model.pt").unlink()
@@ -179,15 +179,15 @@ def test_official_folder_damaged(official):
 
 def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "file"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
 
     def fail(tmp):
-        Path(tmp).write_text("half")
+        Path(tmp).write_text("half", encoding="utf-8")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
         files.write_atomically(path, fail)
-    assert path.read_text() == "old" and os.listdir(tmp_path) == ["file"]
+    assert path.read_text(encoding="utf-8") == "old" and os.listdir(tmp_path) == ["file"]
 
 
 # Small files ---------------------------------------------------------------------------------------------------------

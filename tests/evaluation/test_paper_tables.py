@@ -119,7 +119,7 @@ def test_another_test_set_is_refused(made, message):
 
 def test_the_command(tmp_path):
     (tmp_path / "run7").mkdir()
-    (tmp_path / "run7" / "results.json").write_text(json.dumps(results().to_dict()))
+    (tmp_path / "run7" / "results.json").write_text(json.dumps(results().to_dict()), encoding="utf-8")
     command = [sys.executable, "-m", "srvp_lite", "table"]
     done = subprocess.run([*command, "smmnist", tmp_path / "run7" / "results.json"], capture_output=True, text=True)
     assert done.returncode == 0 and "| run7 (ours) | 16.50" in done.stdout, done.stderr

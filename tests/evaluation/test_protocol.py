@@ -2,19 +2,12 @@
 
 import dataclasses
 import itertools
-import json
 import math
-import subprocess
-import sys
 
-import imageio.v3 as iio
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from small import generator
 
-import srvp_lite
 from srvp_lite import metrics
 from srvp_lite.config import SRVPConfig
 from srvp_lite.evaluation import Scoring, best_worst_random, evaluate, score_samples, table
@@ -22,7 +15,6 @@ from srvp_lite.metrics.fvd import FVD
 from srvp_lite.metrics.intervals import mean_and_interval
 from srvp_lite.model.fused import fused_networks
 from srvp_lite.model.srvp import SRVP
-from srvp_lite.presets import preset
 from srvp_lite.utils.seeds import seed_of
 
 SMALL = SRVPConfig(nx=16, nf=4, nhx=8, ny=3, nz=2, nt_inf=3, nh_inf=12, nh_res=16)
@@ -229,98 +221,3 @@ def test_bad_input(model, clips):
         best_worst_random(model, clips, 4, 2, metric="lpips")
     with pytest.raises(ValueError, match="clips of 9 frames leave nothing to predict after n_cond=9"):
         score_samples(model, clips, 9)
-
-
-# The command line ----------------------------------------------------------------------------------------------------
-
-
-def srvp(*arguments):
-    return subprocess.run([sys.executable, "-m", "srvp_lite", *map(str, arguments)], capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    """A run's folder with an untrained model of the lite size."""
-    out = tmp_path_factory.mktemp("run")
-    torch.manual_seed(0)
-    config = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    experiment = dataclasses.replace(preset("lite"), model=config)
-    srvp_lite.save(SRVP(config), out / "best.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
-    return out
-
-
-def test_evaluate_command(run_folder, tmp_path):
-    done = srvp("evaluate", run_folder, "--samples", 5, "--clips", 6, "--out", tmp_path / "r.json", "--device", "cpu")
-    assert done.returncode == 0, done.stderr
-    assert "best of 5" in done.stdout and "6 test clips, 5 frames given" in done.stdout
-    results = json.loads((tmp_path / "r.json").read_text())
-    assert results["made"].keys() >= {"command", "device", "seconds", "model_sha256", "torch", "data"}
-    assert results["protocol"]["n_samples"] == 5 and results["protocol"]["n_predicted"] == 15
-
-
-@pytest.mark.parametrize("ending", ["gif", "png"])
-def test_predict_command(run_folder, tmp_path, ending):
-    out = tmp_path / f"future.{ending}"
-    done = srvp(
-        "predict", run_folder, "--out", out, "--samples", 2, "--n-frames", 3, "--frame-rate", 2, "--device", "cpu"
-    )
-    assert done.returncode == 0, done.stderr
-    assert out.stat().st_size > 500 and "2 futures of test clip 0" in done.stdout
-
-
-def test_predict_from_ones_own_video(run_folder, tmp_path):
-    """With the truth in the picture while the video lasts, without it after, and a clear word when it is too short."""
-    frames = np.zeros((14, 48, 64, 3), np.uint8)
-    for t in range(14):
-        frames[t, 10:20, 2 * t : 2 * t + 10] = 255
-    iio.imwrite(tmp_path / "my.mp4", frames, plugin="pyav", codec="mpeg4", fps=25)
-    common = ["predict", run_folder, "--video", tmp_path / "my.mp4", "--samples", 2, "--device", "cpu"]
-    heights = {}
-    for n_frames in (9, 10):
-        done = srvp(*common, "--n-frames", n_frames, "--out", tmp_path / f"{n_frames}.png")
-        assert done.returncode == 0, done.stderr
-        assert "2 futures of my.mp4" in done.stdout
-        heights[n_frames] = Image.open(tmp_path / f"{n_frames}.png").height
-    assert heights[9] > heights[10], "one row less"
-    short = srvp(*common, "--start", 10, "--out", tmp_path / "x.png")
-    assert short.returncode == 1 and "has 4 frames from number 10 on, one in 1; the model needs 5" in short.stderr
-
-
-def test_a_missing_metric_is_said_and_the_others_go_on(run_folder, tmp_path):
-    done = srvp("evaluate", run_folder, "--samples", 2, "--clips", 2, "--extra", "fvd", "--fvd-weights",
-                tmp_path / "no.pt", "--pictures", tmp_path / "pictures", "--device", "cpu")  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "FVD is left out: no I3D weights at" in done.stdout and "best of 2" in done.stdout
-    assert "test set sha256" in done.stdout and "calibrated" in done.stdout
-    assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == ["clip0.png", "clip1.png", "samples.npz"]
-
-
-def test_the_papers_protocol_by_name(run_folder, tmp_path, mnist_dir):
-    lite = srvp("evaluate", run_folder, "--protocol", "paper")
-    assert lite.returncode == 1 and "no protocol for this model's data" in lite.stderr
-    config = SRVPConfig(nf=2, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    experiment = dataclasses.replace(preset("smmnist"), model=config)
-    srvp_lite.save(SRVP(config), tmp_path / "m.safetensors", experiment=experiment.to_dict(), step=0, val_psnr=0.0)
-    done = srvp("evaluate", tmp_path / "m.safetensors", "--protocol", "paper", "--clips", 10, "--samples", 3,
-                "--root", mnist_dir, "--out", tmp_path / "r.json", "--device", "cpu")  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "20 predicted, 3 samples" in done.stdout
-    made = json.loads((tmp_path / "r.json").read_text())["made"]
-    # The first ten clips of the official set have a published hash.
-    assert made["test_set_sha256"] == "134ec94cc18d1301fad3b08aa7c0ff7e09834d7f42a95b98d53207a3e209e8e6"
-    assert not list(tmp_path.glob("*.partial"))
-
-
-def test_help_teaches():
-    done = srvp("--help")
-    assert done.returncode == 0 and all(word in done.stdout for word in ("train", "evaluate", "predict", "models"))
-    for name in ("kth", "svg-lite", "lite"):  # both kinds of model, both kinds of data
-        done = srvp("train", name, "--help")
-        for part in ("model", "data", "train"):
-            assert f"experiment.{part} options" in done.stdout, "each part has its heading"
-    assert "Standard deviation of a pixel around its decoded value" in " ".join(done.stdout.replace("│", " ").split())
-
-
-def test_errors_are_sentences_without_a_traceback(tmp_path):
-    done = srvp("evaluate", tmp_path / "nothing")
-    assert done.returncode == 1 and "srvp-lite: no model at" in done.stderr and "Traceback" not in done.stderr

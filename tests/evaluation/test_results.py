@@ -35,9 +35,9 @@ def test_what_is_written_is_read_back(model, clips, tmp_path):
     results = dataclasses.replace(results, made={"command": "a test"})
     assert results.protocol.seed == 3 and results.protocol.steps_per_frame == 2
     assert "I3D" in results.protocol.notes["fvd"] and "11x11" in results.protocol.notes["ssim"]
-    (tmp_path / "r.json").write_text(json.dumps(results.to_dict()))
+    (tmp_path / "r.json").write_text(json.dumps(results.to_dict()), encoding="utf-8")
     assert Results.load(tmp_path / "r.json") == results
-    assert json.loads((tmp_path / "r.json").read_text())["format"] == 2
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["format"] == 2
     assert "FVD" in table(results) and "over 5 draws, n = 5; not as in the paper" in table(results)
 
 
@@ -69,7 +69,7 @@ def test_files_without_a_format_number_are_read(name):
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):
-    (tmp_path / "r.json").write_text(content)
+    (tmp_path / "r.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         Results.load(tmp_path / "r.json")
     with pytest.raises(FileNotFoundError, match="no shipped results named"):
