@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import nbformat
-import torch
 from nbclient import NotebookClient
 
+from srvp_lite.utils.device import choose_device
 from srvp_lite.utils.files import write_text
 from srvp_lite.utils.provenance import made_by
 
@@ -36,7 +36,7 @@ def measure(path: Path) -> tuple[float, float]:
 
 def main(names: list[str]) -> None:
     mode = "fast" if os.environ.get("SRVP_FULL", "0") in ("", "0") else "full"
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device("auto")
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         if names and path.stem not in names:
             continue

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 
-def ahead(make: Callable[[int], torch.Tensor], first: int, device: torch.device) -> Iterator[torch.Tensor]:
+def prefetched(make: Callable[[int], torch.Tensor], first: int, device: torch.device) -> Iterator[torch.Tensor]:
     """Endlessly `make(first)`, `make(first + 1)`, ...
 
     On a CUDA device, when the caller comes back for the next batch, its step on the present one is still running on

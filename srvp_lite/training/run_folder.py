@@ -12,11 +12,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-import srvp_lite
-from srvp_lite import checkpoint
 from srvp_lite.config import Experiment
 from srvp_lite.training.step import Step
-from srvp_lite.utils.files import write_text
+from srvp_lite.utils.files import read_tensors, write_tensors, write_text
+from srvp_lite.version import __version__
 
 
 def open_folder(out: Path, experiment: Experiment, resume: bool | Literal["auto"], restarted: bool = False) -> bool:
@@ -30,7 +29,7 @@ def open_folder(out: Path, experiment: Experiment, resume: bool | Literal["auto"
     if restarted and config.is_file() and json.loads(config.read_text()).get("launch") == launch:
         resume = "auto"
     if config.is_file() and resume:
-        before = Experiment.from_dict(json.loads(config.read_text())["experiment"])
+        before = settings_of(config)
         if before != experiment:
             raise ValueError(
                 f"{out} holds a run with other settings ({differences(before, experiment)}); resume with the same "
@@ -44,10 +43,19 @@ def open_folder(out: Path, experiment: Experiment, resume: bool | Literal["auto"
         raise FileNotFoundError(f"nothing to resume in {out}: it has no config.json; leave out --resume to start")
     elif config.exists():
         raise FileExistsError(f"{out} already holds a run: go on with --resume, or choose another --out")
-    content = {"experiment": experiment.to_dict(), "srvp_lite": srvp_lite.__version__, "launch": launch}
+    content = {"experiment": experiment.to_dict(), "srvp_lite": __version__, "launch": launch}
     text = json.dumps(content, indent=1)
     write_text(config, text)
     return False
+
+
+def settings_of(config: Path) -> Experiment:
+    """The settings in a run's config.json. Raises ValueError, naming the file, if it holds something else."""
+    try:
+        settings = json.loads(config.read_text())["experiment"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{config} is not the configuration of a run; choose another --out") from error
+    return Experiment.from_dict(settings, config)
 
 
 def differences(a: Experiment, b: Experiment) -> str:
@@ -63,23 +71,14 @@ def differences(a: Experiment, b: Experiment) -> str:
 
 def save_state(path: Path, step: Step, progress: dict) -> None:
     """Writes all that a run needs to go on: weights, their average, the optimizer's moments, the counters."""
-    average = None if step.average is step.model else step.average.state_dict()
-    state = {
-        "model": step.model.state_dict(),
-        "average": average,
-        "optimizer": step.optimizer.state_dict(),
-        "progress": dict(progress),
-    }
-    checkpoint.write_tensors(path, state)
+    write_tensors(path, {**step.state_dict(), "progress": progress})
 
 
 def load_state(path: Path, step: Step) -> dict:
-    """Puts a saved state back into the step's model, average and optimizer, and returns the counters."""
-    state = checkpoint.read_tensors(path)
-    checkpoint.load_weights(step.model, state["model"], path)
-    if step.average is not step.model:
-        checkpoint.load_weights(step.average, state["average"], path)
-    step.optimizer.load_state_dict(state["optimizer"])
+    """Puts a saved state back into the step, and returns the counters. Raises CheckpointError, naming the file, if it
+    is damaged or of another model."""
+    state = read_tensors(path)
+    step.load_state_dict(state, path)
     return state["progress"]
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from srvp_lite.checkpoint.weights import load_weights
 from srvp_lite.config import Experiment
-from srvp_lite.model.build import build
+from srvp_lite.model.build import build_model
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.training.distributed import World
 from srvp_lite.utils.device import allow_fast_float32, runs_in_bf16
@@ -36,7 +38,7 @@ class Step:
             raise ValueError("cuda_graph records the step of one CUDA GPU; leave it out on a CPU and with torchrun")
         allow_fast_float32(device)
         torch.manual_seed(t.seed)
-        model = build(experiment.model).to(device, memory_format=torch.channels_last)
+        model = build_model(experiment.model).to(device, memory_format=torch.channels_last)
         if self.world.size > 1 and device.type == "cuda":  # batch statistics over the whole batch, as on one GPU
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         self.model = model
@@ -81,7 +83,7 @@ class Step:
             with nullcontext() if last or self.world.size == 1 else self.wrapped.no_sync():
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                     out = self.wrapped(part, self.generator)
-                loss, terms = self.model.loss(out, part, t, self.kl_share)
+                loss, terms = self.model.loss(out, part, t.loss_weights, self.kl_share)
                 (loss / t.accumulate).backward()
             for name, values in terms.items():
                 means[name] = means.get(name, 0.0) + values.detach().mean() / t.accumulate
@@ -102,6 +104,19 @@ class Step:
         get_ema_multi_avg_fn(decay)([a for a, _ in numbers], [p for _, p in numbers], None)
         for average, counter in (pair for pair in pairs if not pair[0].is_floating_point()):
             average.copy_(counter)
+
+    def state_dict(self) -> dict[str, dict | None]:
+        """All that the next step depends on, besides its number: weights, their average if there is one, the
+        optimizer's moments."""
+        average = None if self.average is self.model else self.average.state_dict()
+        return {"model": self.model.state_dict(), "average": average, "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, dict | None], source: Path) -> None:
+        """Puts back what `state_dict` gave. Raises CheckpointError for another model's state, naming its `source`."""
+        load_weights(self.model, state["model"], source)
+        if self.average is not self.model:
+            load_weights(self.average, state["average"], source)
+        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def compile_parts(model: nn.Module) -> None:

@@ -1,33 +1,24 @@
 """Many processes: the gradients of one, one log, checkpoints that any number of processes can go on from."""
 
-import dataclasses
 import os
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
-from test_loop import SMALL
+from small import TESTS, lines_of, small_experiment, train_arguments
 
-from srvp_lite.config import Experiment, SRVPConfig
 from srvp_lite.model.elbo import elbo
-from srvp_lite.presets import PRESETS
 from srvp_lite.training.distributed import World, join
-from srvp_lite.training.run_folder import read_log
 from srvp_lite.training.step import Step
 from srvp_lite.utils.seeds import seed_of
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = TESTS / "training"
 
 
-def tiny(**changes) -> Experiment:
-    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    t = dataclasses.replace(PRESETS["lite"].train, batch_size=6, n_frames=7, **changes)
-    return dataclasses.replace(PRESETS["lite"], model=model, train=t)
+def step_of(device, world=None) -> Step:
+    return Step(small_experiment(batch_size=6), device, world)
 
 
 def torchrun(n, *arguments, options=()):
@@ -35,12 +26,18 @@ def torchrun(n, *arguments, options=()):
             *map(str, arguments)]  # fmt: skip
 
 
-def train_command(n, out, *more, options=()):
-    return torchrun(n, "-m", "srvp_lite", "train", "lite", "--out", out, *SMALL, *more, options=options)
+def train_command(n, out, *more):
+    return torchrun(n, "-m", "srvp_lite", *train_arguments(out, *more))
 
 
-def execute(command, **kwargs):
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT / "tests", timeout=300, **kwargs)
+def train_with_signal(n, number, step, target, out, options=()):
+    """The last of n processes gets the signal, or sends it to torchrun, before that step."""
+    return torchrun(n, HERE / "stopping.py", number, step, target, *train_arguments(out), options=options)
+
+
+def execute(command):
+    paths = os.pathsep.join(map(str, (TESTS, HERE)))
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
 
 
 def weights(out):
@@ -56,7 +53,7 @@ def gradients_of_a_rank():
     """Run by each of two processes: one step's gradients through DDP, in evaluation mode, saved by the main one."""
     torch.set_num_threads(1)
     with join(torch.device("cpu")) as (world, device):
-        step = Step(tiny(), device, world)
+        step = step_of(device, world)
         step.wrapped.eval()
         t = step.config
         step.generator.manual_seed(seed_of(t.seed, 0, world.rank, "noise"))
@@ -71,12 +68,11 @@ def test_the_gradients_of_two_processes_are_those_of_one_on_the_joined_batch(tmp
     """Batch norms in evaluation mode, so that clips do not see each other; each rank's own noise, put together."""
     code = "import test_distributed; test_distributed.gradients_of_a_rank()"
     (tmp_path / "rank.py").write_text(code)
-    done = execute(torchrun(2, tmp_path / "rank.py", tmp_path / "two.pt"),
-                   env={**os.environ, "PYTHONPATH": str(ROOT / "tests")})  # fmt: skip
+    done = execute(torchrun(2, tmp_path / "rank.py", tmp_path / "two.pt"))
     assert done.returncode == 0, done.stderr
     two = torch.load(tmp_path / "two.pt")
 
-    step = Step(tiny(), torch.device("cpu"))
+    step = step_of(torch.device("cpu"))
     model, t = step.model.eval(), step.config
     x = torch.cat([clips_of_rank(rank, 2) for rank in (0, 1)])
 
@@ -105,21 +101,16 @@ def test_a_run_of_two_writes_one_log_and_goes_on_alone(tmp_path):
     done = execute(train_command(2, out))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Device     2 processes") == 1 and done.stdout.count("Done: 40 steps") == 1
-    log = read_log(out)
-    assert [line["step"] for line in log if "loss" in line] == [*range(3, 40, 3), 40]
-    assert [line["step"] for line in log if "val_psnr" in line] == [9, 18, 27, 36, 40]
+    assert list(lines_of(out, "loss")) == [*range(3, 40, 3), 40]
+    assert list(lines_of(out, "val_psnr")) == [9, 18, 27, 36, 40]
 
     # Stopped half-way, then resumed by one process: another share of the batch each, the same settings, to the end.
     out = tmp_path / "half"
-    process = subprocess.Popen(train_command(2, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not any(line["step"] >= 9 for line in read_log(out)):
-        time.sleep(0.01)
-    process.terminate()
-    stdout, stderr = process.communicate(timeout=120)
-    assert "Go on with --resume" in stdout, stdout + stderr
-    alone = execute([sys.executable, "-m", "srvp_lite", "train", "lite", "--out", str(out), *SMALL, "--resume"])
+    stopped = execute(train_with_signal(2, "SIGTERM", 14, "parent", out))
+    assert "Stopped at step 15 as asked" in stopped.stdout, stopped.stdout + stopped.stderr
+    alone = execute([sys.executable, "-m", "srvp_lite", *train_arguments(out, "--resume")])
     assert alone.returncode == 0, alone.stderr
-    assert "resumed at step" in alone.stdout and "Done: 40 steps" in alone.stdout
+    assert "resumed at step 15" in alone.stdout and "Done: 40 steps" in alone.stdout
     a, b = weights(tmp_path / "two"), weights(out)
     assert a.keys() == b.keys() and all(torch.isfinite(t).all() for t in b.values())
 
@@ -127,16 +118,9 @@ def test_a_run_of_two_writes_one_log_and_goes_on_alone(tmp_path):
 def test_a_killed_worker_is_started_again_and_the_run_completed(tmp_path):
     """torchrun restarts both; they go on from the last checkpoint, as a run never killed would have gone on."""
     out = tmp_path / "killed"
-    process = subprocess.Popen(train_command(2, out, options=("--max-restarts", "2")), stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)  # fmt: skip
-    while process.poll() is None and not (out / "state.pt").exists():
-        time.sleep(0.01)
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-    assert len(children) == 2, "two workers under torchrun"
-    os.kill(int(children[1]), signal.SIGKILL)
-    stdout, stderr = process.communicate(timeout=240)
-    assert process.returncode == 0, stderr
-    assert "resumed at step" in stdout and "Done: 40 steps" in stdout
+    killed = execute(train_with_signal(2, "SIGKILL", 9, "self", out, options=("--max-restarts", "2")))
+    assert killed.returncode == 0, killed.stderr
+    assert "resumed at step 7" in killed.stdout and "Done: 40 steps" in killed.stdout
     whole = tmp_path / "whole"
     assert execute(train_command(2, whole)).returncode == 0
     for name, expected in weights(whole).items():

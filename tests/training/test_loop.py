@@ -1,7 +1,7 @@
 """Training: it learns, it resumes exactly after being killed for real, it stops cleanly, it says what is wrong."""
 
-import dataclasses
 import json
+import math
 import os
 import random
 import signal
@@ -12,35 +12,24 @@ import time
 import pytest
 import safetensors.torch
 import torch
+from small import TESTS, lines_of, small_experiment, srvp_lite, train_arguments
 
-import srvp_lite
-from srvp_lite.config import SRVPConfig
-from srvp_lite.presets import PRESETS
-from srvp_lite.training.loop import Diverged, train
+from srvp_lite import checkpoint
+from srvp_lite.training.loop import train
+from srvp_lite.training.run import Diverged
 from srvp_lite.training.run_folder import read_log
+from srvp_lite.training.step import Step
 from srvp_lite.utils.seeds import seed_of
-
-SMALL = ["--nf", "4", "--nhx", "8", "--ny", "4", "--nz", "4", "--nh-inf", "16", "--nh-res", "16", "--batch-size", "4",
-         "--n-frames", "7", "--n-frames-test", "8", "--val-clips", "4", "--val-samples", "2", "--constant-steps", "30",
-         "--decay-steps", "10", "--checkpoint-interval", "7", "--val-interval", "9", "--log-interval", "3",
-         "--threads", "1", "--device", "cpu"]  # fmt: skip
-
-
-def command(out, *more):
-    return [sys.executable, "-m", "srvp_lite", "train", "lite", "--out", str(out), *SMALL, *more]
 
 
 def run(out, *more):
-    return subprocess.run(command(out, *more), capture_output=True, text=True)
+    return srvp_lite(*train_arguments(out, *more))
 
 
-def small_experiment(**changes):
-    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    t = dataclasses.replace(
-        PRESETS["lite"].train, batch_size=4, n_frames=7, n_frames_test=8, val_clips=4, val_samples=2,
-        constant_steps=6, decay_steps=4, val_interval=5, checkpoint_interval=5, log_interval=5,
-    )  # fmt: skip
-    return dataclasses.replace(PRESETS["lite"], model=model, train=dataclasses.replace(t, **changes))
+def run_stopped(number, when, out, *more):
+    """The run, sent the signal by itself before step `when`."""
+    command = [sys.executable, TESTS / "training" / "stopping.py", number.name, str(when), "self"]
+    return subprocess.run([*command, *train_arguments(out, *more)], capture_output=True, text=True)
 
 
 def weights(out, name="last"):
@@ -65,59 +54,78 @@ def test_a_run_says_what_it_does_and_leaves_everything(never_killed):
     assert training[0].keys() >= {"nll", "kl_y", "kl_z", "residual", "lr", "frames_per_second", "seconds"}
     assert [line["step"] for line in log if "val_psnr" in line] == [9, 18, 27, 36, 40]
     assert training[-1]["lr"] < training[0]["lr"]
-    best = srvp_lite.checkpoint.read_header(out / "best.safetensors")["info"]
+    best = checkpoint.read_header(out / "best.safetensors")["info"]
     assert best["val_psnr"] == max(line["val_psnr"] for line in log if "val_psnr" in line)
-    assert srvp_lite.load(out).config.nf == 4
+    assert checkpoint.load(out).config.nf == 4
 
 
-def test_killed_at_random_steps_and_resumed_ends_with_the_same_bits(never_killed, tmp_path):
+def test_killed_at_random_moments_and_resumed_ends_with_the_same_bits(never_killed, tmp_path):
+    """Killed from outside, wherever it happens to be; a run that was through before the signal came is done again."""
     whole, _ = never_killed
     out = tmp_path / "killed"
     rng = random.Random()  # a new moment each time the test runs
-    kills = 0
-    for attempt in range(12):
+    kills, resumed_at = 0, []
+    for attempt in range(100):
         resume = ["--resume"] if (out / "state.pt").exists() else []
         if not resume and out.exists():  # killed before the first checkpoint: nothing to resume, start afresh
             out = tmp_path / f"killed{attempt}"
-        wait_until = rng.randrange(1, 34) if kills < 3 else None
-        process = subprocess.Popen(command(out, *resume), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        while process.poll() is None and wait_until is not None:
+            resumed_at = []
+        if resume:
+            resumed_at.append(torch.load(out / "state.pt")["progress"]["step"])
+        wait_for = rng.randrange(1, 34) if kills < 3 else None
+        command = [sys.executable, "-m", "srvp_lite", *train_arguments(out, *resume)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None and wait_for is not None:
             log = read_log(out)
-            if log and log[-1]["step"] >= wait_until and process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
+            if log and log[-1]["step"] >= wait_for:
+                process.kill()
                 break
             time.sleep(0.005)
         errors = process.communicate()[1]
         if process.returncode == 0:
-            break
-        assert process.returncode == -signal.SIGKILL, errors
+            if kills:
+                break
+            out = tmp_path / f"again{attempt}"
+        else:
+            assert process.returncode == -signal.SIGKILL, errors
+            kills += 1
     assert process.returncode == 0 and kills >= 1
     for name in ("last", "best"):
         expected, got = weights(whole, name), weights(out, name)
         assert expected.keys() == got.keys()
         assert all(torch.equal(expected[k], got[k]) for k in expected)
 
-    def training_lines(folder):
-        timeless = [
-            {k: v for k, v in line.items() if k not in ("seconds", "frames_per_second")} for line in read_log(folder)
-        ]
-        return {line["step"]: line for line in timeless if "val_psnr" in line}
-
-    assert training_lines(out) == training_lines(whole)
-    assert not list(out.glob(".*tmp")) or kills  # a killed write may leave its temporary file, never a half file
+    assert lines_of(out, "val_psnr") == lines_of(whole, "val_psnr")
+    expected, got = lines_of(whole, "loss"), lines_of(out, "loss")
+    assert expected.keys() == got.keys()
+    for step in expected:
+        # The first line after a resumption is the mean of the steps since then.
+        if not any(step - 3 < resumed < step for resumed in resumed_at):
+            assert expected[step] == got[step]
+        assert expected[step]["lr"] == got[step]["lr"]
+    assert len(list(out.glob(".*tmp"))) <= kills, "a killed write may leave its temporary file, no other does"
 
 
 def test_sigterm_saves_and_resumes(never_killed, tmp_path):
     out = tmp_path / "stopped"
-    process = subprocess.Popen(command(out), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    while process.poll() is None and not read_log(out):
-        time.sleep(0.01)
-    process.terminate()
-    text = process.communicate()[0]
-    assert process.returncode == 0 and "Go on with --resume" in text
+    stopped = run_stopped(signal.SIGTERM, 16, out)
+    assert stopped.returncode == 0 and "Stopped at step 17 as asked" in stopped.stdout, stopped.stderr
+    assert "Go on with --resume" in stopped.stdout
     assert run(out, "--resume").returncode == 0
     assert all(torch.equal(a, b) for a, b in zip(weights(never_killed[0]).values(), weights(out).values()))
+
+
+def test_a_stop_before_the_first_step_saves_and_resumes(never_killed, tmp_path):
+    """The signal comes before anything of the run is on disk: nothing is trained, everything is there to go on."""
+    out = tmp_path / "stopped"
+    stopped = run_stopped(signal.SIGTERM, "setup", out)
+    assert stopped.returncode == 0 and "Stopped at step 0 as asked" in stopped.stdout, stopped.stderr
+    assert torch.load(out / "state.pt")["progress"]["step"] == 0
+    assert checkpoint.read_header(out / "last.safetensors")["info"]["val_psnr"] is None
+    done = run(out, "--resume")
+    assert done.returncode == 0 and "Done: 40 steps" in done.stdout, done.stderr
+    assert all(torch.equal(a, b) for a, b in zip(weights(never_killed[0]).values(), weights(out).values()))
+    assert lines_of(out, "loss") == lines_of(never_killed[0], "loss")
 
 
 def test_all_switches_resume_exactly(tmp_path):
@@ -126,15 +134,9 @@ def test_all_switches_resume_exactly(tmp_path):
                 "--decay", "cosine"]  # fmt: skip
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert run(whole, *switches).returncode == 0
-    process = subprocess.Popen(
-        command(stopped, *switches), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    while process.poll() is None and not read_log(stopped):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert "Go on with --resume" in process.communicate()[0]
+    assert "Go on with --resume" in run_stopped(signal.SIGINT, 4, stopped, *switches).stdout
     done = run(stopped, *switches, "--auto-resume")
-    assert "resumed at step" in done.stdout, done.stderr
+    assert "resumed at step 5" in done.stdout, done.stderr
     for name in ("last", "best"):
         a, b = weights(whole, name), weights(stopped, name)
         assert all(torch.equal(a[k], b[k]) for k in a)
@@ -143,17 +145,29 @@ def test_all_switches_resume_exactly(tmp_path):
     assert torch.equal(again["average"]["dynamics.f.0.weight"], weights(stopped)["dynamics.f.0.weight"])
 
 
-def test_a_time_budget_is_kept(tmp_path):
-    """Long enough to say something on a busy machine; the rate has fallen to about zero when the time is over."""
+def test_a_time_budget_is_kept(tmp_path, monkeypatch, capsys):
+    """With a clock that only the work moves: half a second a step, two for a validation, twelve in all. The last
+    validation fits in, and the rate has fallen to about zero when the time is over."""
+    now = 1000.0
+
+    def taking(seconds, function):
+        def wrapped(*args):
+            nonlocal now
+            now += seconds
+            return function(*args)
+
+        return wrapped
+
+    monkeypatch.setattr("srvp_lite.training.run.perf_counter", lambda: now)
+    monkeypatch.setattr(Step, "__call__", taking(0.5, Step.__call__))
+    monkeypatch.setattr("srvp_lite.training.run.best_psnr", taking(2.0, lambda *args: 10.0))
     out = tmp_path / "budget"
-    done = run(out, "--time-budget", "12s", "--val-interval", "100000", "--checkpoint-interval", "100000")
-    assert done.returncode == 0, done.stderr
-    assert "as many steps as fit into 12s" in done.stdout
-    log = read_log(out)
-    steps = [line for line in log if "loss" in line]
-    assert log[-1]["seconds"] < 20 and steps[-1]["seconds"] > 8
-    assert steps[-1]["lr"] < 0.1 * steps[0]["lr"]
-    assert len(steps) > 20, "many more steps than the 40 that the configuration names"
+    train(small_experiment(time_budget="12s", log_interval=1, val_interval=4), out, device="cpu")
+    assert "as many steps as fit into 12s" in capsys.readouterr().out
+    training, validations = lines_of(out, "loss"), lines_of(out, "val_psnr")
+    assert list(validations) == [4, 8, 12] and list(training) == list(range(1, 13))
+    assert read_log(out)[-1]["seconds"] == 12.0
+    assert training[12]["lr"] < 0.2 * training[1]["lr"]
 
 
 def test_auto_resume_starts_where_there_is_nothing_and_minds_the_settings(tmp_path):
@@ -176,7 +190,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
     code = f"""
 import resource, signal, sys, dataclasses
 from pathlib import Path
-from test_loop import small_experiment
+from small import small_experiment
 from srvp_lite.training.loop import train
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2}, {len(before) // 2}))
@@ -185,7 +199,7 @@ try:
 except OSError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=os.path.dirname(__file__))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=TESTS)
     assert "could not write" in done.stdout and "File too large" in done.stdout, done.stdout + done.stderr
     assert "the file that was there before is untouched" in done.stdout
     assert (out / "state.pt").read_bytes() == before
@@ -197,7 +211,7 @@ def test_what_has_diverged_is_never_saved(tmp_path, monkeypatch):
     out = tmp_path / "run"
     monkeypatch.setattr(
         "srvp_lite.model.srvp.elbo",
-        lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
+        lambda out, *a, **k: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
     )
     with pytest.raises(Diverged, match=r"became nan between steps 0 and 3\. A smaller"):
         train(small_experiment(checkpoint_interval=3), out, device="cpu")
@@ -211,15 +225,7 @@ def test_it_learns(tmp_path):
     train(experiment, tmp_path / "run", device="cpu")
     nll = [line["nll"] for line in read_log(tmp_path / "run") if "nll" in line]
     # The constant of the likelihood is known; what is left above it is the squared error, which must shrink.
-    constant = (
-        7
-        * 32
-        * 32
-        * (
-            0.5 * torch.log(torch.tensor(2 * torch.pi)).item()
-            + torch.log(torch.tensor(experiment.train.obs_std)).item()
-        )
-    )
+    constant = 7 * 32 * 32 * (0.5 * math.log(2 * math.pi) + math.log(experiment.train.obs_std))
     assert nll[-1] - constant < 0.5 * (nll[0] - constant)
 
 
@@ -243,7 +249,7 @@ def test_a_damaged_state_is_named(tmp_path):
     train(experiment, out, device="cpu")
     state = (out / "state.pt").read_bytes()
     (out / "state.pt").write_bytes(state[: len(state) // 2])
-    with pytest.raises(srvp_lite.checkpoint.CheckpointError, match="state.pt is damaged or truncated"):
+    with pytest.raises(checkpoint.CheckpointError, match="state.pt is damaged or truncated"):
         train(experiment, out, resume=True, device="cpu")
 
 
@@ -256,7 +262,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_good_checkpoint
     (out / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr(
         "srvp_lite.model.srvp.elbo",
-        lambda out, *a: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
+        lambda out, *a, **k: (out.y.sum() * float("nan"), {"loss": out.y.sum((1, 2)) * float("nan")}),
     )
     with pytest.raises(Diverged, match="became nan between steps 10 and 15.*older and good"):
         train(small_experiment(constant_steps=50, decay_steps=5), out, resume=True, device="cpu")

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from srvp_lite.training.prefetch import ahead
+from srvp_lite.training.prefetch import prefetched
 
 
 def test_on_a_cpu_each_is_made_when_asked_for():
@@ -15,7 +15,7 @@ def test_on_a_cpu_each_is_made_when_asked_for():
         made.append(step)
         return torch.tensor(step)
 
-    batches = ahead(make, 7, torch.device("cpu"))
+    batches = prefetched(make, 7, torch.device("cpu"))
     assert made == []
     assert [int(next(batches)) for _ in range(3)] == [7, 8, 9] and made == [7, 8, 9]
 
@@ -29,7 +29,7 @@ def test_on_a_gpu_the_next_is_made_meanwhile_and_nothing_is_overwritten():
         return torch.randn(256, 256, generator=torch.Generator(device).manual_seed(step), device=device)
 
     results = []
-    for x in itertools.islice(ahead(make, 0, device), 20):
+    for x in itertools.islice(prefetched(make, 0, device), 20):
         y = x
         for _ in range(50):
             y = torch.tanh(y @ x / 16)

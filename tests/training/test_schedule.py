@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srvp_lite.config import TrainConfig, seconds
-from srvp_lite.presets import PRESETS
+from srvp_lite.presets import preset
 from srvp_lite.training.schedule import Schedule
 
 
 def test_the_papers_schedule_is_constant_then_falls_linearly_to_zero():
-    schedule = Schedule(PRESETS["smmnist"].train)
+    schedule = Schedule(preset("smmnist").train)
     assert schedule.learning_rate(0) == schedule.learning_rate(999_999) == 3e-4
     assert schedule.learning_rate(1_050_000) == pytest.approx(1.5e-4)
     assert schedule.learning_rate(1_099_999) == pytest.approx(3e-4 / 100_000)
@@ -71,7 +71,7 @@ def test_work_after_the_last_step_is_left_time():
 
 
 def test_without_a_budget_the_clock_changes_nothing():
-    schedule = Schedule(dataclasses.replace(PRESETS["lite"].train, constant_steps=3, decay_steps=4))
+    schedule = Schedule(dataclasses.replace(preset("lite").train, constant_steps=3, decay_steps=4))
     schedule.refit(1, 1e6)
     schedule.refit(2, 2e6)
     assert schedule.total == 7

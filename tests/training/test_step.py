@@ -1,30 +1,29 @@
 """One training step: its switches change its cost, never what it computes, or only by what they say."""
 
 import copy
-import dataclasses
 import shutil
 
+import jaxtyping
 import pytest
 import torch
+from small import generator, small_experiment
 
-from srvp_lite.config import Experiment, SRVPConfig
+from srvp_lite.config import Experiment
 from srvp_lite.model.elbo import elbo
-from srvp_lite.presets import PRESETS
 from srvp_lite.training.step import Step
 from srvp_lite.utils.device import runs_in_bf16
+from srvp_lite.utils.files import CheckpointError
 
 CPU = torch.device("cpu")
 LEARNING_RATE = 1e-3
 
 
 def tiny(**changes) -> Experiment:
-    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    t = dataclasses.replace(PRESETS["lite"].train, batch_size=8, n_frames=7, precision="float32", **changes)
-    return dataclasses.replace(PRESETS["lite"], model=model, train=t)
+    return small_experiment(batch_size=8, **{"precision": "float32", **changes})
 
 
 def clips(seed=0, n=8):
-    return torch.rand(n, 7, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(n, 7, 1, 32, 32, generator=generator(seed))
 
 
 def trained(n_steps=3, **changes) -> tuple[Step, dict]:
@@ -46,8 +45,8 @@ def test_a_step_is_the_plain_one():
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=False, foreach=False)
     step_again = Step(tiny(), CPU)
     step_again(clips(), 0, LEARNING_RATE)
-    generator = torch.Generator().manual_seed(step_again.generator.initial_seed())
-    loss, _ = elbo(model(clips(), generator), clips(), t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
+    noise = generator(step_again.generator.initial_seed())
+    loss, _ = elbo(model(clips(), noise), clips(), t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
     loss.backward()
     optimizer.step()
     torch.testing.assert_close(terms["loss"], loss.detach())
@@ -95,7 +94,7 @@ def test_the_average_follows_the_weights():
 
 def test_half_precision_changes_little_and_leaves_the_loss_in_float32():
     full, a = trained(1)  # one step only: processors without bf16 arithmetic are slow at it
-    half = Step(dataclasses.replace(tiny(), train=dataclasses.replace(tiny().train, precision="bf16")), CPU)
+    half = Step(tiny(precision="bf16"), CPU)
     b = half(clips(), 0, LEARNING_RATE)
     assert half.bf16 and not full.bf16
     assert b["loss"].dtype == torch.float32
@@ -108,8 +107,16 @@ def test_auto_precision_is_whole_on_a_cpu():
     assert not runs_in_bf16("auto", CPU) and runs_in_bf16("bf16", CPU) and not runs_in_bf16("float32", CPU)
 
 
+@pytest.fixture
+def unchecked():
+    """The compiler does not see through the check of signatures."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 @pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="torch.compile needs a compiler")
-def test_compiled_steps_are_the_plain_ones():
+def test_compiled_steps_are_the_plain_ones(unchecked):
     (plain, a), (compiled, b) = trained(2), trained(2, compile=True)
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(parameters(plain), parameters(compiled), rtol=1e-3, atol=1e-5)
@@ -127,9 +134,7 @@ def test_recorded_steps_are_the_plain_ones(precision):
     """More steps than the warm-up, with learning rates and noise that change from step to step."""
     ends = []
     for graph in (False, True):
-        experiment = tiny(cuda_graph=graph)
-        t = dataclasses.replace(experiment.train, precision=precision)
-        step = Step(dataclasses.replace(experiment, train=t), torch.device("cuda"))
+        step = Step(tiny(cuda_graph=graph, precision=precision), torch.device("cuda"))
         losses = [step(clips(n).cuda(), n, LEARNING_RATE / (1 + n))["loss"].item() for n in range(8)]
         ends.append((torch.tensor(losses), parameters(step).cpu()))
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-3, atol=1e-4)
@@ -142,3 +147,27 @@ def test_a_copy_of_the_average_is_a_model_of_its_own():
         for p in step.model.parameters():
             p.add_(1.0)
     assert all(torch.equal(before[k], v) for k, v in step.average.state_dict().items())
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_step_goes_on_from_its_state(ema_decay, tmp_path):
+    """Another step that takes over the state, after it went through a file, trains to the same bits."""
+    step, _ = trained(2, ema_decay=ema_decay)
+    path = tmp_path / "state.pt"
+    torch.save(step.state_dict(), path)
+    other = Step(tiny(ema_decay=ema_decay, seed=5), CPU)
+    other.config = step.config  # but for the seed, the same
+    assert not torch.equal(parameters(other), parameters(step))
+    other.load_state_dict(torch.load(path), path)
+    for one in (step, other):
+        one(clips(2), 2, LEARNING_RATE)
+    assert torch.equal(parameters(other), parameters(step))
+    for a, b in zip(step.average.state_dict().values(), other.average.state_dict().values()):
+        assert torch.equal(a, b)
+
+
+def test_the_state_of_another_model_is_refused(tmp_path):
+    state = Step(tiny(), CPU).state_dict()
+    del state["model"]["encoder.to_vector.0.weight"]
+    with pytest.raises(CheckpointError, match="there.pt holds the weights of another model.*1 missing"):
+        Step(tiny(), CPU).load_state_dict(state, tmp_path / "there.pt")
