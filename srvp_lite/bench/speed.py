@@ -1,7 +1,7 @@
 """How fast a step is here, how fast it could be, and where its time goes.
 
 Read in chapter 7. Variants of the step take turns, a few steps each, so that whatever else the machine does meets
-them all alike; ratios are of medians. `against.py` adds the official code to the round.
+them all alike; ratios are of medians. `official_code` adds the official code to the round.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import torch
 
 from srvp_lite.bench.official_code import Official
 from srvp_lite.bench.stages import STAGES, stage_times
-from srvp_lite.config import Experiment, MovingDigitsConfig, SRVPConfig, TrainConfig
+from srvp_lite.config import Experiment, MovingDigitsConfig, SRVPConfig
 from srvp_lite.data.open import open_data
+from srvp_lite.evaluation.drawing import Scoring
 from srvp_lite.evaluation.protocol import score_samples
-from srvp_lite.model.build import VideoModel, build
-from srvp_lite.model.fused import rearranged
+from srvp_lite.model.build import build_model
+from srvp_lite.model.clips import VideoModel
+from srvp_lite.model.fused import fused_networks
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.training import roofline
 from srvp_lite.training.step import Step
@@ -163,13 +165,13 @@ def evaluation_times(experiment: Experiment, device: torch.device, official: Off
     t, m, n_clips, n_samples = experiment.train, experiment.model, 16, 8
     generator = torch.Generator().manual_seed(0)
     clips = torch.rand(n_clips, t.n_frames_test, m.nc, m.nx, m.nx, generator=generator).to(device)
-    model = build(m)
+    model = build_model(m)
     shake_batch_norms(model, generator)
     model.to(device, memory_format=torch.channels_last).eval()
 
     def ours(bf16: bool) -> Callable[[], object]:
         def call() -> None:
-            score_samples(model, clips, t.n_cond, n_samples, bf16=bf16)
+            score_samples(model, clips, t.n_cond, n_samples, scoring=Scoring(bf16=bf16))
 
         return call
 
@@ -211,7 +213,7 @@ def differences(model: VideoModel, given: torch.Tensor, official: Official | Non
     plain = model.decode(w, y, model.encode(given)[1]) if official is None else official.decode(given, w, y)
     found = {}
     for name, bf16 in (("float32", False), ("bf16", True)):
-        with rearranged(model, bf16), torch.autocast(given.device.type, torch.bfloat16, enabled=bf16):
+        with fused_networks(model, bf16), torch.autocast(given.device.type, torch.bfloat16, enabled=bf16):
             frames = model.decode(w, y, model.encode(given)[1])
         found[name] = (frames.float() - plain).abs().max().item()
     return found
@@ -262,8 +264,8 @@ def median_time(call: Callable, device: torch.device, seconds: float = 1.0) -> f
 
 def table(results: dict) -> str:
     """The results of `bench` for a terminal."""
-    t = TrainConfig(**results["experiment"]["train"])
-    lines = [f"Batch {t.batch_size} x {t.n_frames} frames; medians of interleaved steps", ""]
+    train = results["experiment"]["train"]
+    lines = [f"Batch {train['batch_size']} x {train['n_frames']} frames; medians of interleaved steps", ""]
     lines.append(
         f"{'step':<30}{'ms':>9}{'steps/s':>9}{'frames/s':>10}{'of peak':>9}{'floor, ms':>11}{'of official':>13}"
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
 from srvp_lite.config import Experiment
 from srvp_lite.data.open import open_data
-from srvp_lite.model.elbo import elbo
 from srvp_lite.model.gaussian import Gaussian
+from srvp_lite.model.srvp import Output
 from srvp_lite.training.step import Step
 from srvp_lite.utils.device import synchronize
 
@@ -51,9 +50,8 @@ def stage_times(experiment: Experiment, device: torch.device, rounds: int) -> di
 
     def infer(h):
         with autocast():
-            w = model.content(model.content_encodings(h, generator))
-            q_y, q_z = model.inference.q_y(h[:, : model.config.nt_inf]), model.inference.q_z(h)
-        return w, q_y.mean, q_y.std, q_z.mean, q_z.std, q_y.sample(generator), q_z.sample(generator)
+            w, q_y, q_z, y_1, z = model.latents(h, generator=generator)
+        return w, q_y.mean, q_y.std, q_z.mean, q_z.std, y_1, z
 
     def rollout(y_1, z):
         with autocast():
@@ -70,23 +68,22 @@ def stage_times(experiment: Experiment, device: torch.device, rounds: int) -> di
         with autocast():
             return (model.decode(w, y, list(skips) or None),)
 
-    def loss(frames, residuals, *moments):
+    def loss(frames, y, z, w, residuals, *moments):
         q_y, q_z, p_z = (Gaussian(*moments[i : i + 2]) for i in (0, 2, 4))
-        out = Pieces(frames, residuals, q_y, q_z, p_z)
-        return (elbo(out, x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)[0],)
+        return (model.loss(Output(frames, y, z, w, q_y, q_z, p_z, residuals), x, t.loss_weights)[0],)
 
     now: dict[str, float] = {}
     for number in range(-1, rounds):  # the first is a warm-up
         now.clear()
         x = timed("data", new_clips)
-        encoded = Cut(timed, "encode", encode, x)
+        encoded = StageCut(timed, "encode", encode, x)
         h, *skips = encoded.outputs
-        inferred = Cut(timed, "infer", infer, h)
+        inferred = StageCut(timed, "infer", infer, h)
         w, *moments, y_1, z = inferred.outputs
-        rolled = Cut(timed, "rollout", rollout, y_1, z)
+        rolled = StageCut(timed, "rollout", rollout, y_1, z)
         y, residuals, *prior = rolled.outputs
-        decoded = Cut(timed, "decode", decode, w, y, *skips)
-        end = Cut(timed, "loss", loss, decoded.outputs[0], residuals, *moments, *prior)
+        decoded = StageCut(timed, "decode", decode, w, y, *skips)
+        end = StageCut(timed, "loss", loss, decoded.outputs[0], y, z, w, residuals, *moments, *prior)
         end.outputs[0].grad = torch.ones_like(end.outputs[0])
         for stage in (end, decoded, rolled, inferred, encoded):
             stage.backward()
@@ -97,18 +94,7 @@ def stage_times(experiment: Experiment, device: torch.device, rounds: int) -> di
     return {name: statistics.median(values) for name, values in spent.items()}
 
 
-@dataclass
-class Pieces:
-    """What the loss reads of a model's output."""
-
-    frames: torch.Tensor
-    residuals: torch.Tensor
-    q_y: Gaussian
-    q_z: Gaussian
-    p_z: Gaussian
-
-
-class Cut:
+class StageCut:
     """A stage run on detached inputs: its outputs are the beginnings of a new graph, its backward a call of its own."""
 
     def __init__(self, timed: Callable, name: str, call: Callable, *inputs: torch.Tensor):

@@ -2,7 +2,7 @@
 
 Read in chapter 9. Every run is a process of its own with a folder of its own, so several go at once and all can be
 stopped and gone on with. The variants of SRVP differ in their model's configuration only: same data, batches, steps,
-schedule. SVG has its own loss and learning rate.
+schedule. A rival has its own loss and learning rate as well. A new variant, rival or data set is a row of a table.
 """
 
 from __future__ import annotations
@@ -13,55 +13,95 @@ import json
 import multiprocessing
 import multiprocessing.connection
 import statistics
+import sys
 import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from srvp_lite import checkpoint, metrics
-from srvp_lite.config import AblationConfig, Experiment, SVGConfig
-from srvp_lite.data.open import moving_digits
-from srvp_lite.evaluation.protocol import as_floats, score_samples
+from srvp_lite.config import AblationConfig, Experiment
+from srvp_lite.data.open import open_data
+from srvp_lite.evaluation.drawing import as_floats
+from srvp_lite.evaluation.protocol import score_samples
 from srvp_lite.evaluation.results import calibration
-from srvp_lite.model.build import build
-from srvp_lite.presets import PRESETS
+from srvp_lite.evaluation.scoring import best_scores
+from srvp_lite.metrics.table import METRICS
+from srvp_lite.model.build import build_model
+from srvp_lite.model.clips import VideoModel
+from srvp_lite.presets import PRESETS, preset
 from srvp_lite.training import roofline
-from srvp_lite.training.loop import StopRequest, train
+from srvp_lite.training.loop import train
+from srvp_lite.training.stop import StopRequest
 from srvp_lite.utils.device import choose_device, synchronize
 from srvp_lite.utils.errors import SRVPError
 from srvp_lite.utils.files import write_json
 from srvp_lite.utils.provenance import made_by
 
-# Of each variant: its name in tables, its row in the paper's, and what it changes in the model's configuration.
-VARIANTS: dict[str, tuple[str, str | None, dict]] = {
-    "srvp": ("SRVP", "SRVP", {}),
-    "euler2": ("SRVP, 2 Euler steps", None, {"steps_per_frame": 2}),
-    "mlp": ("MLP transition", "SRVP, MLP transition", {"transition": "mlp"}),
-    "gru": ("GRU transition", "SRVP, GRU transition", {"transition": "gru"}),
-    "no-z": ("without z", "SRVP without z", {"nz": 0}),
-    "no-w": ("without w", None, {"use_w": False}),
-    "no-lstm": ("without LSTM", None, {"q_z": "window"}),
-    "svg": ("SVG", "SVG", {}),
+Sizes = dict[str, str]  # of each size of an ablation, the name of a preset
+
+SRVP_PRESETS: Sizes = {"lite": "lite", "paper": "smmnist"}
+SVG_PRESETS: Sizes = {"lite": "svg-lite", "paper": "svg-smmnist"}
+
+# Other ways to predict than in training: the name of such results, and of each way its options for `predict`.
+Ways = tuple[str, dict[str, dict]]
+EULER_STEPS: Ways = ("other_steps", {str(k): {"steps_per_frame": k} for k in (1, 2, 4, 8)})
+NO_WAYS: Ways = ("other_steps", {})
+BATCH_NORMS: Ways = ("batch_norm", {name: {"batch_norm": name} for name in ("running", "batch")})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model to train and score."""
+
+    label: str
+    """Its name in tables."""
+    paper: str | None
+    """Its row in the paper's tables, if it has one."""
+    presets: Sizes
+    """Where its configuration comes from."""
+    changes: dict = field(default_factory=dict)
+    """What it changes in the model's configuration."""
+    ways: Ways = EULER_STEPS
+    """How else it can predict (scored with five samples)."""
+
+
+VARIANTS = {
+    "srvp": Variant("SRVP", "SRVP", SRVP_PRESETS),
+    "euler2": Variant("SRVP, 2 Euler steps", None, SRVP_PRESETS, {"steps_per_frame": 2}),
+    "mlp": Variant("MLP transition", "SRVP, MLP transition", SRVP_PRESETS, {"transition": "mlp"}, NO_WAYS),
+    "gru": Variant("GRU transition", "SRVP, GRU transition", SRVP_PRESETS, {"transition": "gru"}, NO_WAYS),
+    "no-z": Variant("without z", "SRVP without z", SRVP_PRESETS, {"nz": 0}),
+    "no-w": Variant("without w", None, SRVP_PRESETS, {"use_w": False}),
+    "no-lstm": Variant("without LSTM", None, SRVP_PRESETS, {"q_z": "window"}),
+    "svg": Variant("SVG", "SVG", SVG_PRESETS, ways=BATCH_NORMS),
 }
-PRESETS_OF = {"lite": ("lite", "svg-lite"), "paper": ("smmnist", "svg-smmnist")}  # ours, the rival's
-DATA = ("stochastic", "deterministic")
+
+# Of each data set, the presets that it comes from; the paper's numbers are those of the preset of size "paper".
+DATA: dict[str, Sizes] = {
+    "stochastic": {"lite": "lite", "paper": "smmnist"},
+    "deterministic": {"lite": "lite-deterministic", "paper": "mmnist"},
+}
 
 
 def experiment_of(variant: str, data: str, seed: int, settings: AblationConfig) -> Experiment:
     """The experiment of one run. Raises ValueError, naming what there is, for an unknown variant, data set or size."""
-    for value, known in ((variant, VARIANTS), (data, DATA), (settings.size, PRESETS_OF)):
+    for value, known in ((variant, VARIANTS), (data, DATA), (settings.size, SRVP_PRESETS)):
         if value not in known:
             raise ValueError(f"unknown {value!r}; there are {', '.join(known)}")
-    ours, rival = PRESETS_OF[settings.size]
-    preset = PRESETS[rival if variant == "svg" else ours]
+    row, size = VARIANTS[variant], settings.size
+    base, ours = preset(row.presets[size]), preset(SRVP_PRESETS[size])
     constant = settings.steps // 4
     return Experiment(
-        dataclasses.replace(preset.model, **VARIANTS[variant][2]),
-        dataclasses.replace(PRESETS[ours].data, stochastic=data == "stochastic"),
+        dataclasses.replace(base.model, **row.changes),
+        preset(DATA[data][size]).data,
         dataclasses.replace(
-            preset.train,
+            base.train,
             seed=seed,
-            batch_size=PRESETS[ours].train.batch_size,
+            batch_size=ours.train.batch_size,
             constant_steps=constant,
             decay_steps=settings.steps - constant,
             precision=settings.precision,
@@ -80,13 +120,14 @@ def ablate(
     jobs: int = 1,
     device: str = "auto",
     threads: int | None = None,
-    say=print,
+    say: Callable[[str], object] = print,
 ) -> dict:
     """Trains and scores every variant on every data set with every seed, `jobs` at a time, in folders under `out`.
 
     Runs that are done are left alone, those begun go on. Returns the results of all done so far, and keeps them in
     `out`/results.json. All seeds' first variants come before any second seed, so that an interrupted table has whole
-    rows. Raises ValueError for settings other than those of the folder, RuntimeError at the end if a run failed.
+    rows. SIGTERM and SIGINT (Ctrl-C) stop all runs: those that train save, the others are left for the next call.
+    Raises ValueError for settings other than those of the folder, SRVPError at the end if a run failed.
     """
     out = Path(out)
     start = time.perf_counter()
@@ -96,11 +137,12 @@ def ablate(
     known = out / "settings.json"
     if known.is_file() and json.loads(known.read_text()) != dataclasses.asdict(settings):
         raise ValueError(f"{out} holds runs with other settings ({known}); choose another --out")
-    write_json(known, dataclasses.asdict(settings))
     waiting = [run for run in wanted if not (folder_of(out, *run) / "scores.json").is_file()]
     running: dict = {}
     failed, context = [], multiprocessing.get_context("spawn")  # CUDA allows no fork
-    with StopRequest() as stop:
+    asked = False
+    with StopRequest() as stop:  # before anything of a run is on disk: whoever sees its folder may ask to stop
+        write_json(known, dataclasses.asdict(settings))
         while waiting or running:
             while waiting and len(running) < jobs and not stop.requested:
                 run = waiting.pop(0)
@@ -116,10 +158,11 @@ def ablate(
                 elif not stop.requested:
                     failed.append(run)
                     say(f"{name_of(*run)} failed; see {folder_of(out, *run) / 'output.txt'}")
-            if stop.requested:
-                waiting = []
+            if stop.requested and not asked:
+                # Those that train save and stop. One that has not come to listen yet dies, with nothing to lose.
+                waiting, asked = [], True  # once: a second signal would kill them while they save
                 for process, _ in running.values():
-                    process.terminate()  # they save and stop
+                    process.terminate()
     if failed:
         raise SRVPError(
             f"{len(failed)} run(s) failed: {', '.join(name_of(*run) for run in failed)}. Their output.txt says why; "
@@ -143,58 +186,71 @@ def folder_of(out: Path, variant: str, data: str, seed: int) -> Path:
 def one_run(out: Path, variant: str, data: str, seed: int, settings: AblationConfig, device: str, threads: int | None):
     """Trains one model as far as it has to go, and scores it: the work of one process, its words in output.txt."""
     folder = folder_of(out, variant, data, seed)
-    folder.mkdir(parents=True, exist_ok=True)
     if threads is not None:
         torch.set_num_threads(threads)
     experiment = experiment_of(variant, data, seed, settings)
-    with open(folder / "output.txt", "a", buffering=1) as words:
+    start = time.perf_counter()
+    with StopRequest() as stop:  # before the folder is there
+        folder.mkdir(parents=True, exist_ok=True)
+        with told_in(folder / "output.txt"):
+            train(experiment, folder, "auto", device, stop)
+    if stop.requested:
+        return
+    with told_in(folder / "output.txt"):  # killed from here on, it leaves a trained model, to be scored the next time
+        where = choose_device(device)
+        model = checkpoint.load(folder / "last.safetensors", where)
+        scores = score(model, experiment, settings, where, VARIANTS[variant].ways)
+        made = made_by(where, time.perf_counter() - start)
+        write_json(folder / "scores.json", {"variant": variant, "data": data, "seed": seed, **scores, "made": made})
+
+
+@contextlib.contextmanager
+def told_in(file: Path) -> Iterator[None]:
+    """Whatever is printed goes to the end of the file. So does an error, which ends the process."""
+    with open(file, "a", buffering=1) as words:
         with contextlib.redirect_stdout(words), contextlib.redirect_stderr(words):
-            start = time.perf_counter()
-            train(experiment, folder, "auto", device)
-            last = folder / "last.safetensors"
-            info = checkpoint.read_header(last)["info"]
-            if info["step"] < settings.steps:
-                return  # stopped as asked
-            where = choose_device(device)
-            scores = score(checkpoint.load(last, where), experiment, settings, where)
-            made = made_by(where, time.perf_counter() - start)
-            write_json(folder / "scores.json", {"variant": variant, "data": data, "seed": seed, **scores, "made": made})
+            try:
+                yield
+            except Exception:
+                traceback.print_exc()
+                sys.exit(1)
 
 
 @torch.no_grad()
-def score(model, experiment: Experiment, settings: AblationConfig, device: torch.device) -> dict:
+def score(
+    model: VideoModel, experiment: Experiment, settings: AblationConfig, device: torch.device, ways: Ways
+) -> dict:
     """Scores of a trained model: near, over as many frames as the preset's tests predict, and far, frame by frame."""
     t = experiment.train
     near = t.n_frames_test - t.n_cond
-    data = moving_digits(experiment.data, "test", device)
-    n_frames = t.n_cond + max(near, settings.n_predicted)
-    clips = data.sample_bytes(settings.n_clips, n_frames, torch.Generator(device).manual_seed(42))
+    clips = clips_to_score(experiment, settings, device)
     scores = score_samples(model, clips, t.n_cond, settings.n_samples)
     result = {"parameters": sum(p.numel() for p in model.parameters()), "near": near}
     for name, values in scores.metrics.items():  # each (samples, clips, frames)
         result[name] = {
-            "best": values[:, :, :near].mean(dim=2).amax(dim=0).mean().item(),
+            "best": best_scores(name, values[:, :, :near].mean(dim=2)).mean().item(),
             "expected": values[:, :, :near].mean().item(),
             "per_frame": values.mean(dim=(0, 1)).tolist(),
         }
     found = calibration(scores, settings.n_samples)
-    result["spread"], result["error"] = found["spread"], found["error"]
-    some = as_floats(clips[:, : t.n_cond + near])
-    result["other_steps" if not isinstance(model.config, SVGConfig) else "batch_norm"] = other_ways(
-        model, some, t.n_cond
-    )
+    result["spread"], result["error"] = found.spread, found.error
+    name, options = ways
+    result[name] = other_ways(model, as_floats(clips[:, : t.n_cond + near]), t.n_cond, options)
     return result
 
 
-def other_ways(model, clips: torch.Tensor, n_cond: int) -> dict[str, dict[str, float]]:
-    """PSNR of five samples when predicting otherwise than in training: with other Euler steps or, for SVG, with
-    batch norms that look at the batch."""
-    if isinstance(model.config, SVGConfig):
-        ways = {name: {"batch_norm": name} for name in ("running", "batch")}
-    elif model.config.transition == "residual":
-        ways = {str(k): {"steps_per_frame": k} for k in (1, 2, 4, 8)}
-    else:
-        return {}
+def clips_to_score(experiment: Experiment, settings: AblationConfig, device: torch.device) -> torch.Tensor:
+    """The same test clips (n_clips, T, C, H, W), bytes, for all variants of a data set."""
+    t = experiment.train
+    n_frames = t.n_cond + max(t.n_frames_test - t.n_cond, settings.n_predicted)
+    data = open_data(experiment.data, "test", device)
+    return data.sample_bytes(settings.n_clips, n_frames, torch.Generator(device).manual_seed(42))
+
+
+def other_ways(
+    model: VideoModel, clips: torch.Tensor, n_cond: int, ways: dict[str, dict]
+) -> dict[str, dict[str, float]]:
+    """PSNR of five samples when predicting otherwise than in training, with each way's options."""
     results = {}
     for name, options in ways.items():
         generator = torch.Generator(clips.device).manual_seed(42)
@@ -224,13 +280,9 @@ def collect(
 
 def baseline_scores(data: str, settings: AblationConfig) -> dict[str, list[float]]:
     """PSNR per frame of the two predictions that need no model, on the same clips."""
-    experiment = experiment_of("srvp", data, 1, settings)
+    experiment = experiment_of(next(iter(VARIANTS)), data, 1, settings)
     t = experiment.train
-    n_frames = t.n_cond + max(t.n_frames_test - t.n_cond, settings.n_predicted)
-    clips = moving_digits(experiment.data, "test").sample_bytes(
-        settings.n_clips, n_frames, torch.Generator().manual_seed(42)
-    )
-    clips = as_floats(clips)
+    clips = as_floats(clips_to_score(experiment, settings, torch.device("cpu")))
     given, truth = clips[:, : t.n_cond], clips[:, t.n_cond :]
     return {
         f.__name__: metrics.psnr(f(given, truth.shape[1]), truth).mean(dim=0).tolist()
@@ -243,10 +295,10 @@ def frame_costs(settings: AblationConfig, variants: tuple[str, ...], device: tor
     over rounds in which the variants take turns."""
     models = {}
     for variant in variants:
-        experiment = experiment_of(variant, "stochastic", 1, settings)
-        models[variant] = build(experiment.model).to(device, memory_format=torch.channels_last).eval()
+        experiment = experiment_of(variant, next(iter(DATA)), 1, settings)
+        models[variant] = build_model(experiment.model).to(device, memory_format=torch.channels_last).eval()
     config = next(iter(models.values())).config
-    n_cond, n = PRESETS[PRESETS_OF[settings.size][0]].train.n_cond, 20
+    n_cond, n = experiment.train.n_cond, 20
     x = torch.rand(16, n_cond, config.nc, config.nx, config.nx, device=device)
 
     def seconds(model, frames: int) -> float:
@@ -277,9 +329,8 @@ def band(results: dict, variant: str, data: str, metric: str = "psnr", kind: str
 
 
 def rows(results: dict) -> list[tuple[str, ...]]:
-    """Table rows: variant, PSNR and SSIM of the best sample as mean and range over seeds, and the paper's PSNR, for the
-    stochastic and the deterministic data set in turn. A cell is empty where there is no number."""
-    from srvp_lite.evaluation.paper_tables import PAPER
+    """Table rows: variant, PSNR and SSIM of the best sample as mean and range over seeds, and the paper's PSNR, for
+    each data set in turn. A cell is empty where there is no number."""
 
     def cell(values: list[float], digits: int) -> str:
         if not values:
@@ -287,15 +338,30 @@ def rows(results: dict) -> list[tuple[str, ...]]:
         return f"{statistics.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
     lines = []
-    for variant, (label, paper_row, _) in VARIANTS.items():
-        cells = [label]
-        for data, table in zip(DATA, ("smmnist", "mmnist")):
-            paper = PAPER[table].rows.get(paper_row, {}).get("psnr") if paper_row else None
-            cells += [cell(band(results, variant, data), 2), cell(band(results, variant, data, "ssim"), 3)]
-            cells.append("" if paper is None else f"{paper[0]:.2f}")
-        if any(cells[1:3]) or any(cells[4:6]):
+    for name, variant in VARIANTS.items():
+        cells, any_number = [variant.label], False
+        for data in DATA:
+            psnr, ssim = band(results, name, data), band(results, name, data, "ssim")
+            any_number |= bool(psnr)
+            cells += [
+                cell(psnr, METRICS["psnr"].digits),
+                cell(ssim, METRICS["ssim"].digits),
+                papers_psnr(variant, data),
+            ]
+        if any_number:
             lines.append(tuple(cells))
     return lines
+
+
+def papers_psnr(variant: Variant, data: str) -> str:
+    """The paper's PSNR of a variant; nothing where it gives none."""
+    protocol = PRESETS[DATA[data]["paper"]].protocol
+    if protocol is None or variant.paper is None:
+        return ""
+    value = protocol.table.rows.get(variant.paper, {}).get("psnr")
+    if value is None:
+        return ""
+    return f"{value[0] if isinstance(value, tuple) else value:.2f}"
 
 
 def table(results: dict) -> str:

@@ -8,23 +8,17 @@ import textwrap
 
 import pytest
 import torch
+from small import generator, small_experiment
 
-from srvp_lite.bench.official_code import as_they_run_it, load
 from srvp_lite.bench import speed
-from srvp_lite.bench.stages import STAGES, Cut, stage_times
-from srvp_lite.config import Experiment, SRVPConfig, VideoConfig
-from srvp_lite.model.build import build
-from srvp_lite.model.elbo import elbo
-from srvp_lite.presets import PRESETS
+from srvp_lite.bench.official_code import as_they_run_it, load
+from srvp_lite.bench.stages import STAGES, StageCut, stage_times
+from srvp_lite.config import VideoConfig
+from srvp_lite.model.build import build_model
+from srvp_lite.presets import preset
 from srvp_lite.training.step import Step
 
 CPU = torch.device("cpu")
-
-
-def tiny(**data) -> Experiment:
-    model = SRVPConfig(nx=32, nf=4, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
-    t = dataclasses.replace(PRESETS["lite"].train, batch_size=4, n_frames=7)
-    return dataclasses.replace(PRESETS["lite"], model=model, train=t)
 
 
 @pytest.fixture
@@ -105,7 +99,7 @@ def clone(tmp_path):
 
 def test_all_that_is_asked_for_is_measured(clone):
     heard = []
-    results = speed.bench(tiny(), CPU, rounds=2, steps_per_round=1, against=clone, say=heard.append)
+    results = speed.bench(small_experiment(), CPU, rounds=2, steps_per_round=1, against=clone, say=heard.append)
     names = [r["name"] for r in results["steps"]]
     assert names == ["official code", "float32", "bf16"] and heard[-1] == "taking a step apart"
     for r in results["steps"]:
@@ -114,7 +108,7 @@ def test_all_that_is_asked_for_is_measured(clone):
         assert r["of_official"] == pytest.approx(r["seconds"] / results["steps"][0]["seconds"])
     assert results["work"]["float32"]["flop"] == results["work"]["bf16"]["flop"] > 0
     assert {"bytes", "floats", "official bytes", "official floats"} <= results["data"].keys()
-    text = bench.table(json.loads(json.dumps(results)))
+    text = speed.table(json.loads(json.dumps(results)))
     for word in ("of official", "GFLOP/s", "rollout", "ratio"):
         assert word in text
 
@@ -122,13 +116,13 @@ def test_all_that_is_asked_for_is_measured(clone):
 @pytest.mark.parametrize("beside", [False, True])
 def test_scoring_is_timed(clone, beside):
     evaluation = speed.bench(
-        tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32"], against=clone if beside else None,
+        small_experiment(), CPU, rounds=1, steps_per_round=1, variants=["float32"], against=clone if beside else None,
         evaluation=True,
     )  # fmt: skip
-    text = bench.table(evaluation)
+    text = speed.table(evaluation)
     evaluation = evaluation["evaluation"]
     assert set(evaluation["seconds"]) == {"float32", "bf16"} | ({"official code"} if beside else set())
-    assert evaluation["n_predicted"] == 15 and "Scoring 8 samples of 16 clips" in text
+    assert evaluation["n_predicted"] == 3 and "Scoring 8 samples of 16 clips" in text
     assert "largest difference of a pixel" in text
     difference = evaluation["difference"]
     if beside:  # the stand-in decodes otherwise, and that is seen
@@ -152,34 +146,33 @@ def test_the_official_code_runs_under_its_own_settings():
 
 def test_rivals_are_timed_without_other_code():
     experiment = dataclasses.replace(
-        PRESETS["svg-lite"], train=dataclasses.replace(PRESETS["svg-lite"].train, batch_size=2)
+        preset("svg-lite"), train=dataclasses.replace(preset("svg-lite").train, batch_size=2)
     )
     evaluation = speed.evaluation_times(experiment, CPU, None, rounds=1)
     assert evaluation["difference"] is None and evaluation["seconds"]["float32"] > 0
 
 
 def test_a_batch_norm_left_out_would_be_seen(monkeypatch):
-    experiment, generator = tiny(), torch.Generator().manual_seed(0)
-    model = build(experiment.model).eval()
-    speed.shake_batch_norms(model, generator)
+    experiment = small_experiment()
+    model = build_model(experiment.model).eval()
+    speed.shake_batch_norms(model, generator())
     monkeypatch.setattr("srvp_lite.model.fused.fuse_conv_bn_eval", lambda layer, norm, transpose: layer)
-    assert bench.differences(model, torch.rand(2, 5, 1, 32, 32), None)["float32"] > 0.01
+    assert speed.differences(model, torch.rand(2, 5, 1, 32, 32), None)["float32"] > 0.01
 
 
 def test_what_cannot_run_here_is_left_out_with_the_reason():
-    results = speed.bench(tiny(), CPU, rounds=1, steps_per_round=1, variants=["float32", "bf16, recorded"])
+    results = speed.bench(small_experiment(), CPU, rounds=1, steps_per_round=1, variants=["float32", "bf16, recorded"])
     assert [r["name"] for r in results["steps"]] == ["float32"]
     assert "cuda_graph records the step of one CUDA GPU" in results["left_out"]["bf16, recorded"]
-    assert "left out" in bench.table(results)
+    assert "left out" in speed.table(results)
     with pytest.raises(ValueError, match="unknown variant.*fp8; there are float32, bf16"):
-        speed.bench(tiny(), CPU, variants=["fp8"])
+        speed.bench(small_experiment(), CPU, variants=["fp8"])
     with pytest.raises(ValueError, match="must be at least 1, got 0"):
-        speed.bench(tiny(), CPU, rounds=0)
+        speed.bench(small_experiment(), CPU, rounds=0)
 
 
 def test_real_videos_are_timed_without_their_store():
-    e = tiny()
-    e = Experiment(e.model, VideoConfig("nowhere", frame_size=32), e.train)
+    e = dataclasses.replace(small_experiment(), data=VideoConfig("nowhere", frame_size=32))
     results = speed.bench(e, CPU, rounds=1, steps_per_round=1, variants=["float32"])
     assert results["data"] is None and results["stages"]["decode"] > 0
 
@@ -191,8 +184,8 @@ def test_a_step_cut_into_stages_has_the_gradients_of_the_whole():
     b(a(x).tanh()).square().sum().backward()
     whole = [p.grad.clone() for m in (a, b) for p in m.parameters()]
     a.zero_grad(), b.zero_grad()
-    first = Cut(lambda name, call: call(), "first", lambda x: (a(x).tanh(),), x)
-    second = Cut(lambda name, call: call(), "second", lambda h: (b(h).square().sum(),), first.outputs[0])
+    first = StageCut(lambda name, call: call(), "first", lambda x: (a(x).tanh(),), x)
+    second = StageCut(lambda name, call: call(), "second", lambda h: (b(h).square().sum(),), first.outputs[0])
     second.outputs[0].grad = torch.ones(())
     second.backward()
     first.backward()
@@ -215,13 +208,13 @@ def test_the_stages_together_are_a_whole_step(monkeypatch):
     def keep(optimizer, *args):
         gradients["stages"] = [p.grad.clone() for g in optimizer.param_groups for p in g["params"]]
 
-    monkeypatch.setattr("srvp_lite.data.open.open_data", lambda *args: Same())
+    monkeypatch.setattr("srvp_lite.bench.stages.open_data", lambda *args: Same())
     monkeypatch.setattr(torch.optim.Adam, "step", keep)
-    experiment = tiny()
+    experiment = small_experiment()
     times = stage_times(experiment, CPU, rounds=1)
     assert list(times) == list(STAGES) and all(t >= 0 for t in times.values())
     step, t = Step(experiment, CPU), experiment.train
-    loss, _ = elbo(step.model.train()(x), x, t.beta_y, t.beta_z, t.obs_std, t.residual_penalty)
+    loss, _ = step.model.loss(step.model.train()(x), x, t.loss_weights)
     loss.backward()
     for got, p in zip(gradients["stages"], step.model.parameters()):
         torch.testing.assert_close(got, p.grad, rtol=1e-3, atol=1e-4 * p.grad.abs().max().item())

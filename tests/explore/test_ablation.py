@@ -24,12 +24,12 @@ FEW = AblationConfig(steps=4, n_clips=3, n_samples=2, n_predicted=16)
 
 def test_the_command_asks_for_all_variants():
     options = Options(out=Path("runs"))
-    assert options.variants == tuple(VARIANTS) and options.data == DATA
+    assert options.variants == tuple(VARIANTS) and options.data == tuple(DATA)
 
 
 def test_variants_differ_in_their_model_and_nothing_else():
     whole = experiment_of("srvp", "stochastic", 1, FEW)
-    for variant, (_, _, changes) in VARIANTS.items():
+    for variant, row in VARIANTS.items():
         e = experiment_of(variant, "stochastic", 1, FEW)
         assert e.data == whole.data
         lr = e.train.lr if variant == "svg" else whole.train.lr
@@ -39,7 +39,7 @@ def test_variants_differ_in_their_model_and_nothing_else():
         else:
             different = {f.name for f in dataclasses.fields(SRVPConfig)
                          if getattr(e.model, f.name) != getattr(whole.model, f.name)}  # fmt: skip
-            assert different == set(changes)
+            assert different == set(row.changes)
     assert not experiment_of("srvp", "deterministic", 2, FEW).data.stochastic
     assert experiment_of("svg", "stochastic", 1, dataclasses.replace(FEW, size="paper")).model == SVGConfig()
 
@@ -126,7 +126,7 @@ def test_what_is_wrong_is_said(done, tmp_path):
     words = []
     with pytest.raises(SRVPError, match="1 run.s. failed: srvp-deterministic-3"):
         ablate(tmp_path / "bad", FEW, say=words.append, **{**options, "variants": ("srvp",)})
-    assert "failed; see" in words[0]
+    assert "failed; see" in words[0] and "ValueError" in (folder / "output.txt").read_text()
 
 
 def test_table_shows_means_ranges_and_the_papers_numbers():
@@ -142,8 +142,8 @@ def test_table_shows_means_ranges_and_the_papers_numbers():
     }
     assert band(results, "srvp", "stochastic") == [14.0, 15.0, 14.5]
     by_name = {name: cells for name, *cells in rows(results)}
-    assert by_name["SRVP"] == ["14.50 (14.00 to 15.00)", "0.145 (0.140 to 0.150)", "16.93", "", "", "18.25"]
-    assert by_name["SVG"][3:] == ["12.00 (12.00 to 12.00)", "0.120 (0.120 to 0.120)", "12.85"]
+    assert by_name["SRVP"] == ["14.50 (14.00 to 15.00)", "0.1450 (0.1400 to 0.1500)", "16.93", "", "", "18.25"]
+    assert by_name["SVG"][3:] == ["12.00 (12.00 to 12.00)", "0.1200 (0.1200 to 0.1200)", "12.85"]
     assert set(by_name) == {"SRVP", "SVG"}
     assert "Still to do: svg-stochastic-1" in table(results) and "seeds 1, 2, 3" in table(results)
 
