@@ -21,6 +21,8 @@ from torch import Tensor
 
 from srvp_lite.utils.files import write_bytes
 
+Clips = Sequence[Float[Tensor, "_ _ h w"]]  # lengths may differ, and grey ones stand beside coloured ones
+
 # A palette that colour-blind readers can tell apart (Okabe and Ito), dark enough for lines on white.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#00875F", "#AA4499", "#6B7280"
 GIVEN, PREDICTED = BLUE, ORANGE
@@ -103,7 +105,7 @@ def sweep(pictures: Sequence[Picture], values: Sequence, name: str, caption: str
 
 
 def animation(
-    clips: Sequence[Float[Tensor, "t c h w"]],
+    clips: Clips,
     alt: str,
     caption: str = "",
     n_cond: int | None = None,
@@ -118,7 +120,7 @@ def animation(
 
 
 def strip(
-    clips: Sequence[Float[Tensor, "t c h w"]],
+    clips: Clips,
     alt: str,
     caption: str = "",
     n_cond: int | None = None,
@@ -143,7 +145,7 @@ def figure(fig, alt: str, caption: str = "") -> Picture:
 
 
 def save(
-    clips: Sequence[Float[Tensor, "t c h w"]],
+    clips: Clips,
     path: str | Path,
     n_cond: int | None = None,
     labels: Sequence[str] = (),
@@ -174,7 +176,7 @@ def save(
 
 
 def animation_frames(
-    clips: Sequence[Float[Tensor, "t c h w"]],
+    clips: Clips,
     n_cond: int | None,
     labels: Sequence[str],
     scale: int,
@@ -209,9 +211,7 @@ def animation_frames(
     return frames
 
 
-def strip_image(
-    clips: Sequence[Float[Tensor, "t c h w"]], n_cond: int | None, labels: Sequence[str], scale: int, every: int = 1
-) -> Image.Image:
+def strip_image(clips: Clips, n_cond: int | None, labels: Sequence[str], scale: int, every: int = 1) -> Image.Image:
     """A row for each clip, one frame in `every`, time running to the right."""
     rows = [to_bytes(clip, scale) for clip in clips]
     check_layout(rows, labels)

@@ -57,6 +57,16 @@ def test_strips_run_to_the_right(clips, tmp_path):
     assert 2 * 2 * edge <= given < 3 * 2 * edge and 4 * 2 * edge <= predicted < 5 * 2 * edge  # and two words
 
 
+def test_clips_of_several_lengths_and_colours(clips, tmp_path):
+    """The one that has ended stands still, and its row of a strip stays empty."""
+    rows = [clips[0][:3], clips[1].expand(-1, 3, -1, -1)]
+    frames, _ = frames_of(plot.save(rows, tmp_path / "a.webp", scale=1))
+    left = [frame[:, : 12 + 2 + plot.GAP] for frame in frames]
+    assert len(frames) == 6 and np.array_equal(left[2], left[5]) and not np.array_equal(left[1], left[2])
+    (strip,), _ = frames_of(plot.save(rows, tmp_path / "a.png", scale=1))
+    assert (strip[: strip.shape[0] // 2, -12:] == 255).all() and not (strip[strip.shape[0] // 2 :, -12:] == 255).all()
+
+
 def test_videos_are_read_back(clips, tmp_path):
     imageio = pytest.importorskip("imageio.v3")
     path = plot.save(clips, tmp_path / "a.mp4", n_cond=2, scale=8)
