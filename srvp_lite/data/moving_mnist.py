@@ -216,7 +216,7 @@ class MovingMNIST:
         """Which digits the clips show, and their positions and velocities at each frame."""
         device, limit = self.sprites.device, self.frame_size - self.sprites.shape[-1]
 
-        def random_integers(low, high, *shape):
+        def random_integers(low: int, high: int, *shape: int) -> Tensor:
             return torch.randint(low, high + 1, shape, generator=generator, device=device)
 
         shape = (n_clips, self.n_digits)

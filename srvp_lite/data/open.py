@@ -17,8 +17,13 @@ from srvp_lite.presets import paper_protocol
 def open_data(data: DataConfig, split: str, device: str | torch.device = "cpu") -> MovingMNIST | VideoStore:
     """The data a configuration asks for, made or read on `device`; `split` is "train", "val" or "test"."""
     if isinstance(data, VideoConfig):
-        return open_videos(data.dataset, split, data.root, data.on_device).to(device)
+        return videos(data, split, device)
     return moving_digits(data, split, device)
+
+
+def videos(data: VideoConfig, split: str, device: str | torch.device = "cpu") -> VideoStore:
+    """The store of videos a configuration asks for; `split` is "train", "val" or "test"."""
+    return open_videos(data.dataset, split, data.root, data.on_device).to(device)
 
 
 def moving_digits(data: MovingDigitsConfig, split: str, device: str | torch.device = "cpu") -> MovingMNIST:
@@ -30,7 +35,7 @@ def test_clips(data: DataConfig, n_clips: int, n_frames: int) -> UInt8[Tensor, "
     """Test clips (n_clips, n_frames, C, H, W), bytes: the official ones at the paper's sizes, else clips made with a
     fixed seed from held-out digits. There may be fewer than asked for."""
     if isinstance(data, VideoConfig):
-        return open_data(data, "test").first_frames(slice(n_clips), n_frames)
+        return videos(data, "test").first_frames(slice(n_clips), n_frames)
     if (paper := paper_protocol(data)) is not None:
         try:  # made once and for all by `srvp-lite prepare mmnist`
             return open_videos(paper.dataset, "test", data.root).first_frames(slice(n_clips), n_frames)

@@ -35,18 +35,23 @@ class Scene:
 
 
 def draw_scene(
-    n_clips: int, n_digits: int, frame_size: int, generator: torch.Generator | None = None, device=None
+    n_clips: int,
+    n_digits: int,
+    frame_size: int,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
 ) -> Scene:
     """A scene for each clip. The pillar stands somewhere in the middle half of the frame, from top to bottom."""
     pillar_width = round(PILLAR * frame_size)
 
-    def uniform(*shape):
+    def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, device=device)
 
-    ground = sum(
+    coarse, fine = (
         F.interpolate(uniform(n_clips, 3, grid, grid), (frame_size, frame_size), mode="bicubic", align_corners=True)
         for grid in GRIDS
     )
+    ground = coarse + fine
     low, high = (f(ground, dim=(1, 2, 3), keepdim=True) for f in (torch.amin, torch.amax))
     ground = GROUND[0] + (GROUND[1] - GROUND[0]) * (ground - low) / (high - low)
     bright, middle = uniform(n_clips, n_digits, 3).argsort(dim=-1), uniform(n_clips, n_digits, 1)

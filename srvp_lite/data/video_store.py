@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,7 +135,8 @@ def write_store(folder: str | Path, split: str, videos: Iterable[tuple[str, Deco
     folder.mkdir(parents=True, exist_ok=True)
     frames, journal = folder / f"{split}.frames.part", folder / f"{split}.json.part"
     index = read_journal(journal, frames)
-    done, size = {video["name"] for video in index}, tuple(index[0]["size"]) if index else None
+    done: set[str] = {video["name"] for video in index}
+    size: tuple[int, ...] = tuple(index[0]["size"]) if index else ()  # (H, W, C), known from the first video on
     n_frames = sum(video["frames"] for video in index)
     with writing(frames):
         f, lines = open(frames, "ab"), open(journal, "w", encoding="utf-8")
@@ -153,7 +155,7 @@ def write_store(folder: str | Path, split: str, videos: Iterable[tuple[str, Deco
                     f"(T, H, W, C), of the first video's size, {tuple(size)}"
                 )
             with writing(frames):
-                f.write(np.ascontiguousarray(video))
+                f.write(np.ascontiguousarray(video).data)
                 f.flush()  # frames first: a line of the journal says that they are all there
                 index.append({"name": name, "first": n_frames, "frames": len(video), "size": list(size)})
                 lines.write(json.dumps(index[-1]) + "\n")
@@ -181,9 +183,10 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def read_journal(journal: Path, frames: Path) -> list[dict]:
+def read_journal(journal: Path, frames: Path) -> list[dict[str, Any]]:
     """The whole videos of an interrupted store: lines of the journal that are whole and whose frames are all there."""
-    index, n_bytes = [], frames.stat().st_size if frames.is_file() else 0
+    index: list[dict[str, Any]] = []
+    n_bytes = frames.stat().st_size if frames.is_file() else 0
     for line in journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []:
         try:
             video = json.loads(line)

@@ -119,7 +119,10 @@ class Results:
         try:
             if number == 1:
                 d = from_first_format(d)
-            metrics = {name: {**m, "best_of": by_number(m["best_of"])} for name, m in d["metrics"].items()}
+            metrics: dict[str, dict[str, Any]] = {
+                name: {**m, "best_of": {int(n): value for n, value in m["best_of"].items()}}  # JSON's keys are strings
+                for name, m in d["metrics"].items()
+            }
             return cls(
                 Conditions(**d["protocol"]),
                 {name: MetricResults(**m) for name, m in metrics.items()},
@@ -146,11 +149,6 @@ class Results:
         if not isinstance(d, dict):
             raise ValueError(f"{path} is no results file of srvp-lite evaluate")
         return cls.from_dict(d, path)
-
-
-def by_number(d: Mapping[str, Any]) -> dict[int, Any]:
-    """JSON has only strings as keys."""
-    return {int(n): value for n, value in d.items()}
 
 
 def from_first_format(d: Mapping[str, Any]) -> dict[str, Any]:

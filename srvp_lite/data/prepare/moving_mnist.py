@@ -22,7 +22,7 @@ def prepare_moving_mnist(root: str | Path | None = None, names: Sequence[str] = 
         if (root / name / "test.json").is_file():
             continue
         clips = official_test_set(root, deterministic=name == "mmnist")
-        got = hashlib.sha256(clips).hexdigest()
+        got = hashlib.sha256(clips.data).hexdigest()
         if got != expected:
             raise ValueError(
                 f"the {name} test set has hash {got}, expected {expected}: are MNIST's files the original?"
