@@ -82,6 +82,7 @@ def signature_of_dataclass(app, what, name, obj, options, arguments, returns):
         described = ModuleAnalyzer.for_module(obj.__module__).find_attr_docs()
         if all((obj.__qualname__, field.name) in described for field in dataclasses.fields(obj)):
             return "", None
+        return arguments.replace("<factory>", "..."), None  # a default that a function makes, in no Python's grammar
 
 
 def source_of(info: dict) -> str | None:
