@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import subprocess
 import sys
 import textwrap
 
 import pytest
 import torch
-from small import generator, small_experiment
+from small import generator, small_experiment, srvp_lite
 
 from srvp_lite.bench import speed
 from srvp_lite.bench.official_code import as_they_run_it, load
@@ -230,18 +229,6 @@ def test_loading_the_official_code_leaves_no_trace(clone):
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "srvp_lite", "bench", "lite", "--against", str(tmp_path)],
-                          capture_output=True, text=True)  # fmt: skip
+    done = srvp_lite("bench", "lite", "--against", tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "is no clone of the official code: expected module/srvp.py" in done.stderr
-
-
-def test_the_command_prints_and_writes(tmp_path):
-    out = tmp_path / "bench.json"
-    command = [sys.executable, "-m", "srvp_lite", "bench", "lite", "--nf", "4", "--batch-size", "2", "--rounds", "1",
-               "--variants", "float32", "--threads", "1", "--out", str(out)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Where a step's time goes" in done.stdout and str(out) in done.stdout
-    results = json.loads(out.read_text())
-    assert results["made"]["command"].startswith("srvp-lite bench lite") and results["made"]["device"]

@@ -50,11 +50,14 @@ def test_train(trained):
     assert checkpoint.load(out).config == SMALL
 
 
-def test_bench(tmp_path, said):
-    printed = said("bench", "lite", "--nf", 4, "--batch-size", 2, "--rounds", 1, "--variants", "float32",
-                   "--device", "cpu", "--out", tmp_path / "b.json")  # fmt: skip
-    assert "Where a step's time goes" in printed and str(tmp_path / "b.json") in printed
-    assert json.loads((tmp_path / "b.json").read_text())["made"]["device"].startswith("CPU")
+def test_bench(tmp_path):
+    out = tmp_path / "bench.json"
+    done = srvp_lite("bench", "lite", "--nf", 4, "--batch-size", 2, "--rounds", 1, "--variants", "float32",
+                     "--device", "cpu", "--threads", 1, "--out", out)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Where a step's time goes" in done.stdout and f"Written to {out}" in done.stdout
+    made = json.loads(out.read_text())["made"]
+    assert made["command"].startswith("srvp-lite bench lite") and made["device"].startswith("CPU")
 
 
 def test_ablate(tmp_path):

@@ -2,11 +2,10 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 from html.parser import HTMLParser
 
 import pytest
+from small import srvp_lite
 
 from srvp_lite.config import config_to_dict
 from srvp_lite.evaluation.paper_tables import comparison, our_values
@@ -120,10 +119,9 @@ def test_another_test_set_is_refused(made, message):
 def test_the_command(tmp_path):
     (tmp_path / "run7").mkdir()
     (tmp_path / "run7" / "results.json").write_text(json.dumps(results().to_dict()), encoding="utf-8")
-    command = [sys.executable, "-m", "srvp_lite", "table"]
-    done = subprocess.run([*command, "smmnist", tmp_path / "run7" / "results.json"], capture_output=True, text=True)
+    done = srvp_lite("table", "smmnist", tmp_path / "run7" / "results.json")
     assert done.returncode == 0 and "| run7 (ours) | 16.50" in done.stdout, done.stderr
-    absent = subprocess.run([*command, "kth", tmp_path / "no.json"], capture_output=True, text=True)
+    absent = srvp_lite("table", "kth", tmp_path / "no.json")
     assert absent.returncode == 1 and "make them with srvp-lite evaluate RUN" in absent.stderr
-    none = subprocess.run([*command, "bair", "--format", "latex"], capture_output=True, text=True)
+    none = srvp_lite("table", "bair", "--format", "latex")
     assert none.returncode == 0 and r"SRVP & 19.59 & 0.8196" in none.stdout
