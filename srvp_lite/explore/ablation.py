@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -115,7 +116,7 @@ def ablate(
     out: str | Path,
     settings: AblationConfig,
     variants: tuple[str, ...] = tuple(VARIANTS),
-    data: tuple[str, ...] = DATA,
+    data: tuple[str, ...] = tuple(DATA),
     seeds: tuple[int, ...] = (1, 2, 3),
     jobs: int = 1,
     device: str = "auto",
@@ -149,7 +150,7 @@ def ablate(
                 process = context.Process(target=one_run, args=(out, *run, settings, device, threads))
                 process.start()
                 running[process.sentinel] = (process, run)
-            for sentinel in multiprocessing.connection.wait(list(running), timeout=1.0):
+            for sentinel in multiprocessing.connection.wait(list(running), timeout=0.1):
                 process, run = running.pop(sentinel)
                 process.join()
                 if (folder_of(out, *run) / "scores.json").is_file():
@@ -225,7 +226,7 @@ def score(
     near = t.n_frames_test - t.n_cond
     clips = clips_to_score(experiment, settings, device)
     scores = score_samples(model, clips, t.n_cond, settings.n_samples)
-    result = {"parameters": sum(p.numel() for p in model.parameters()), "near": near}
+    result: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters()), "near": near}
     for name, values in scores.metrics.items():  # each (samples, clips, frames)
         result[name] = {
             "best": best_scores(name, values[:, :, :near].mean(dim=2)).mean().item(),
@@ -293,12 +294,13 @@ def baseline_scores(data: str, settings: AblationConfig) -> dict[str, list[float
 def frame_costs(settings: AblationConfig, variants: tuple[str, ...], device: torch.device, rounds: int = 5) -> dict:
     """What one predicted frame costs each variant, for 16 clips at a time: operations, counted, and seconds, medians
     over rounds in which the variants take turns."""
-    models = {}
+    models: dict[str, VideoModel] = {}
+    n_cond, n = experiment_of(variants[0], next(iter(DATA)), 1, settings).train.n_cond, 20
     for variant in variants:
-        experiment = experiment_of(variant, next(iter(DATA)), 1, settings)
-        models[variant] = build_model(experiment.model).to(device, memory_format=torch.channels_last).eval()
-    config = next(iter(models.values())).config
-    n_cond, n = experiment.train.n_cond, 20
+        models[variant] = build_model(experiment_of(variant, next(iter(DATA)), 1, settings).model)
+        models[variant].to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]: as in `Step`
+        models[variant].eval()
+    config = models[variants[0]].config
     x = torch.rand(16, n_cond, config.nc, config.nx, config.nx, device=device)
 
     def seconds(model, frames: int) -> float:
