@@ -17,7 +17,6 @@ import torch
 
 from srvp_lite.checkpoint.official import official_name
 from srvp_lite.config import Experiment, MovingDigitsConfig, SRVPConfig
-from srvp_lite.model.srvp import SRVP
 
 THEIRS = ("args", "helper", "train", "module", "data", "metrics")  # names of their modules at top level
 NOT_NEEDED = ("configargparse", "torchvision", "torchvision.datasets")
@@ -65,7 +64,7 @@ class Official:
             call()
         return call
 
-    def take_weights(self, ours: SRVP) -> None:
+    def take_weights(self, ours: torch.nn.Module) -> None:
         self.model.load_state_dict({official_name(name): t for name, t in ours.state_dict().items()})
 
     @torch.no_grad()

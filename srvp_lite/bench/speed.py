@@ -11,13 +11,14 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from srvp_lite.bench.official_code import Official
 from srvp_lite.bench.stages import STAGES, stage_times
 from srvp_lite.config import Experiment, MovingDigitsConfig, SRVPConfig
-from srvp_lite.data.open import open_data
+from srvp_lite.data.open import moving_digits
 from srvp_lite.evaluation.drawing import Scoring
 from srvp_lite.evaluation.protocol import score_samples
 from srvp_lite.model.build import build_model
@@ -167,7 +168,8 @@ def evaluation_times(experiment: Experiment, device: torch.device, official: Off
     clips = torch.rand(n_clips, t.n_frames_test, m.nc, m.nx, m.nx, generator=generator).to(device)
     model = build_model(m)
     shake_batch_norms(model, generator)
-    model.to(device, memory_format=torch.channels_last).eval()
+    model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]: torch's types lack it
+    model.eval()
 
     def ours(bf16: bool) -> Callable[[], object]:
         def call() -> None:
@@ -199,6 +201,7 @@ def shake_batch_norms(model: torch.nn.Module, generator: torch.Generator) -> Non
     for m in model.modules():
         if isinstance(m, torch.nn.BatchNorm2d):
             for t, low, high in ((m.running_mean, -1, 1), (m.running_var, 0.2, 2), (m.weight, 0.5, 2), (m.bias, -1, 1)):
+                assert t is not None  # as `convnets` builds them
                 t.data.uniform_(low, high, generator=generator)
 
 
@@ -229,14 +232,14 @@ def data_rates(experiment: Experiment, device: torch.device, official: Official 
     if not isinstance(d, MovingDigitsConfig):
         return None
     try:
-        data = open_data(d, "train", device)
+        data = moving_digits(d, "train", device)
     except FileNotFoundError:  # MNIST is not here; the digits' looks do not matter to the clock
         d = dataclasses.replace(d, digits="sklearn")
-        data = open_data(d, "train", device)
+        data = moving_digits(d, "train", device)
     generator, threads = torch.Generator(device), torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        rates = {"digits": d.digits, "n_frames": t.n_frames, "n_clips": n_clips}
+        rates: dict[str, Any] = {"digits": d.digits, "n_frames": t.n_frames, "n_clips": n_clips}
         for name, make in (("bytes", data.sample_bytes), ("floats", data.sample)):
             seconds = median_time(lambda make=make: make(n_clips, t.n_frames, generator), device)
             rates[name] = n_clips / seconds

@@ -11,7 +11,7 @@ import torch
 from srvp_lite.config import Experiment
 from srvp_lite.data.open import open_data
 from srvp_lite.model.gaussian import Gaussian
-from srvp_lite.model.srvp import Output
+from srvp_lite.model.srvp import SRVP, Output
 from srvp_lite.training.step import Step
 from srvp_lite.utils.device import synchronize
 
@@ -26,6 +26,7 @@ def stage_times(experiment: Experiment, device: torch.device, rounds: int) -> di
     """
     step = Step(experiment, device)
     t, model = experiment.train, step.model.train()
+    assert isinstance(model, SRVP)  # whose stages these are
     try:
         data = open_data(experiment.data, "train", device)
     except FileNotFoundError:  # the clock does not mind what the frames show
@@ -104,4 +105,5 @@ class StageCut:
 
     def backward(self) -> None:
         pairs = [(end, out.grad) for end, out in zip(self.ends, self.outputs) if out.grad is not None]
-        self.timed(self.name, lambda: torch.autograd.backward(*zip(*pairs)))
+        ends, gradients = zip(*pairs)
+        self.timed(self.name, lambda: torch.autograd.backward(ends, gradients))

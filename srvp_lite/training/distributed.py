@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -44,7 +45,7 @@ class World:
         """Whether the flag is set anywhere."""
         return bool(flag) if self.size == 1 else self.mean(torch.tensor(float(flag), device=device)).item() > 0
 
-    def from_main(self, value):
+    def from_main(self, value: Any) -> Any:
         """A small object as the main process has it."""
         if self.size == 1:
             return value

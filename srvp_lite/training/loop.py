@@ -55,9 +55,9 @@ def run_steps(
 ) -> Path:
     t = experiment.train
     check_shares(t.batch_size, t.accumulate, world)
-    resume = world.from_main(open_folder(out, experiment, resume, world.restarted) if world.is_main else None)
+    resumed = world.from_main(open_folder(out, experiment, resume, world.restarted) if world.is_main else None)
     step = Step(experiment, device, world)
-    with Run(experiment, out, step, stop, resume) as run:
+    with Run(experiment, out, step, stop, resumed) as run:
         batches = prefetched(run.clips, run.done, device)
         while not (run.finished or run.stopping):
             lr, kl_share = run.schedule.learning_rate(run.done), run.schedule.kl_share(run.done)

@@ -10,6 +10,7 @@ import math
 from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -46,7 +47,7 @@ class Run:
     def __init__(self, experiment: Experiment, out: Path, step: Step, stop: StopRequest, resume: bool):
         self.experiment, self.out, self.step, self.stop = experiment, out, step, stop
         self.train, self.device, self.world = experiment.train, step.device, step.world
-        progress = {"step": 0, "seconds": 0.0, "best": -math.inf, "total": None, "val_seconds": 0.0}
+        progress: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": -math.inf, "total": None, "val_seconds": 0.0}
         if resume:
             progress |= load_state(out / "state.pt", step)
         self.done, self.first, self.best = progress["step"], progress["step"], progress["best"]

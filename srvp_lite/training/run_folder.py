@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from srvp_lite.config import Experiment
 from srvp_lite.training.step import Step
@@ -69,12 +69,12 @@ def differences(a: Experiment, b: Experiment) -> str:
     )
 
 
-def save_state(path: Path, step: Step, progress: dict) -> None:
+def save_state(path: Path, step: Step, progress: dict[str, Any]) -> None:
     """Writes all that a run needs to go on: weights, their average, the optimizer's moments, the counters."""
     write_tensors(path, {**step.state_dict(), "progress": progress})
 
 
-def load_state(path: Path, step: Step) -> dict:
+def load_state(path: Path, step: Step) -> dict[str, Any]:
     """Puts a saved state back into the step, and returns the counters. Raises CheckpointError, naming the file, if it
     is damaged or of another model."""
     state = read_tensors(path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from srvp_lite.checkpoint.weights import load_weights
 from srvp_lite.config import Experiment
 from srvp_lite.model.build import build_model
+from srvp_lite.model.clips import VideoModel
 from srvp_lite.model.srvp import SRVP
 from srvp_lite.training.distributed import World
 from srvp_lite.utils.device import allow_fast_float32, runs_in_bf16
@@ -38,9 +40,10 @@ class Step:
             raise ValueError("cuda_graph records the step of one CUDA GPU; leave it out on a CPU and with torchrun")
         allow_fast_float32(device)
         torch.manual_seed(t.seed)
-        model = build_model(experiment.model).to(device, memory_format=torch.channels_last)
+        model = build_model(experiment.model)
+        model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]: torch's types lack it
         if self.world.size > 1 and device.type == "cuda":  # batch statistics over the whole batch, as on one GPU
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            model = cast(VideoModel, nn.SyncBatchNorm.convert_sync_batchnorm(model))
         self.model = model
         self.average = copy.deepcopy(model).requires_grad_(False) if t.ema_decay else model
         self.bf16 = runs_in_bf16(t.precision, device)
@@ -76,13 +79,13 @@ class Step:
 
     def update(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Forward, backward and update, in `accumulate` parts."""
-        t, means = self.config, {}
+        t, model, means = self.config, self.wrapped, {}
         for i, part in enumerate(x.chunk(t.accumulate)):
             # The gradients travel between processes once, with the last part.
             last = i == t.accumulate - 1
-            with nullcontext() if last or self.world.size == 1 else self.wrapped.no_sync():
+            with model.no_sync() if isinstance(model, DistributedDataParallel) and not last else nullcontext():
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                    out = self.wrapped(part, self.generator)
+                    out = model(part, self.generator)
                 loss, terms = self.model.loss(out, part, t.loss_weights, self.kl_share)
                 (loss / t.accumulate).backward()
             for name, values in terms.items():
@@ -111,7 +114,7 @@ class Step:
         average = None if self.average is self.model else self.average.state_dict()
         return {"model": self.model.state_dict(), "average": average, "optimizer": self.optimizer.state_dict()}
 
-    def load_state_dict(self, state: dict[str, dict | None], source: Path) -> None:
+    def load_state_dict(self, state: dict[str, Any], source: Path) -> None:
         """Puts back what `state_dict` gave. Raises CheckpointError for another model's state, naming its `source`."""
         load_weights(self.model, state["model"], source)
         if self.average is not self.model:
@@ -119,7 +122,7 @@ class Step:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def compile_parts(model: nn.Module) -> None:
+def compile_parts(model: Any) -> None:
     """Compiles what is worth it: both convolutional networks, where batch norm and activation then take one pass over
     memory, and the loop over time, whose hundreds of small operations become a few. The sampling in between stays
     as it is, since the compiler knows no generators."""
