@@ -29,7 +29,7 @@ class Options:
     jobs: int = 1
     """Trainings at a time, each in a process of its own."""
     device: str = "auto"
-    """"auto", "cpu", "cuda" or "cuda:1"."""
+    """"auto", "cpu", "cuda", "cuda:1" or "mps"."""
     threads: int | None = None
     """CPU threads of each training; by default what PyTorch chooses."""
     results: Path | None = None

@@ -26,7 +26,7 @@ class Bench:
     evaluation: bool = False
     """Also time the scoring of samples."""
     device: str = "auto"
-    """"auto", "cpu", "cuda" or "cuda:1"."""
+    """"auto", "cpu", "cuda", "cuda:1" or "mps"."""
     threads: int | None = None
     """CPU threads; by default what PyTorch chooses."""
     out: Path | None = None

@@ -53,7 +53,7 @@ class Options:
     root: str | None = None
     """Folder of the data; by default what the model was trained with, or the environment variable SRVP_DATA_DIR."""
     device: str = "auto"
-    """"auto", "cpu", "cuda" or "cuda:1"."""
+    """"auto", "cpu", "cuda", "cuda:1" or "mps"."""
     out: Path | None = None
     """Also write the results there, as JSON with all that is needed to repeat them. Scores so far are kept beside it,
     so that the command can be stopped and run again."""

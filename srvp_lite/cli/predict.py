@@ -47,7 +47,7 @@ class Options:
     scale: int = 4
     """Screen pixels per frame pixel."""
     device: str = "auto"
-    """"auto", "cpu", "cuda" or "cuda:1"."""
+    """"auto", "cpu", "cuda", "cuda:1" or "mps"."""
 
 
 def run(args: Options) -> None:

@@ -19,7 +19,7 @@ class Train:
     auto_resume: bool = False
     """Go on if the folder holds a run and start one if not: for machines that may be taken away at any time."""
     device: str = "auto"
-    """"auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1"."""
+    """"auto" (a GPU if there is one), "cpu", "cuda", "cuda:1" or "mps"."""
     threads: int | None = None
     """CPU threads; by default what PyTorch chooses."""
 

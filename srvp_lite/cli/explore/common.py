@@ -27,7 +27,7 @@ class Common:
     seed: int = 0
     """Seed of the noise (the test clips have a seed of their own)."""
     device: str = "auto"
-    """"auto", "cpu", "cuda" or "cuda:1"."""
+    """"auto", "cpu", "cuda", "cuda:1" or "mps"."""
     root: str | None = None
     """Folder of the data; by default what the model was trained with, or the environment variable SRVP_DATA_DIR."""
     json: Path | None = None
