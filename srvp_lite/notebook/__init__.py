@@ -1,7 +1,7 @@
 """What the chapters themselves need, and nothing else does.
 
-`session`: the first cell. `tables`: tables on a page. `diagram`: the map of the model. `checks`: the exercises' checks, a
-module a chapter.
+`session`: the first cell. `tables`: tables on a page. `diagram`: the map of the model. `checks`: the exercises' checks,
+a module a chapter.
 """
 
 from srvp_lite.notebook.session import Session, begin, interact
