@@ -16,7 +16,7 @@ import torch
 from srvp_lite.utils.errors import SRVPError
 
 
-def write_atomically(path: str | Path, write: Callable[[str], None]) -> None:
+def write_atomically(path: str | Path, write: Callable[[str], object]) -> None:
     """Calls `write(temporary_path)` in the folder of `path`, then renames: readers see the old file or the new one.
 
     Raises OSError, naming the file and the cause, where the disk is full or the folder cannot be written; what was
