@@ -96,6 +96,7 @@ def clone(tmp_path):
     return tmp_path / "clone"
 
 
+@pytest.mark.slow
 def test_all_that_is_asked_for_is_measured(clone):
     heard = []
     results = speed.bench(small_experiment(), CPU, rounds=2, steps_per_round=1, against=clone, say=heard.append)
@@ -112,6 +113,7 @@ def test_all_that_is_asked_for_is_measured(clone):
         assert word in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beside", [False, True])
 def test_scoring_is_timed(clone, beside):
     evaluation = speed.bench(

@@ -69,6 +69,7 @@ def test_data_the_official_scripts_do_not_know(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_commands_take_an_official_folder_as_it_is(mnist_dir, tmp_path):
     """Evaluated with its own numbers of frames, and predicted from."""
     command = [sys.executable, "-m", "srvp_lite"]

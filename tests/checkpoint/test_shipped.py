@@ -85,6 +85,7 @@ def test_results_are_found_or_named():
         srvp_lite.shipped_results("nothing")
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_carries_the_models(tmp_path):
     """Built, unpacked elsewhere, and used from there: what `pip install` from the repository gives."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]

@@ -38,6 +38,7 @@ def test_every_command_is_run_here():
     assert [name for name in COMMANDS if f"test_{name}" not in tests and f"test_{name}" not in globals()] == []
 
 
+@pytest.mark.slow
 def test_the_console_script_is_this_command():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"srvp-lite": "srvp_lite.cli:main"}
@@ -50,6 +51,7 @@ def test_train(trained):
     assert checkpoint.load(out).config == SMALL
 
 
+@pytest.mark.slow
 def test_bench(tmp_path):
     out = tmp_path / "bench.json"
     done = srvp_lite("bench", "lite", "--nf", 4, "--batch-size", 2, "--rounds", 1, "--variants", "float32",
@@ -60,6 +62,7 @@ def test_bench(tmp_path):
     assert made["command"].startswith("srvp-lite bench lite") and made["device"].startswith("CPU")
 
 
+@pytest.mark.slow
 def test_ablate(tmp_path):
     """In a process of its own, since it starts others."""
     done = srvp_lite("ablate", "--out", tmp_path / "a", "--variants", "no-z", "--data", "deterministic", "--seeds", 1,
@@ -142,6 +145,7 @@ def test_models(said, tmp_path, monkeypatch):
     assert said("models") == "No model came with this installation.\n"
 
 
+@pytest.mark.slow
 def test_python_dash_m_is_the_command():
     command = [sys.executable, "-m", "srvp_lite", "models"]
     assert subprocess.run(command, capture_output=True, text=True).stdout.startswith(checkpoint.shipped_names()[0])

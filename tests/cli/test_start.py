@@ -16,6 +16,7 @@ HEAVY = {"PIL", "matplotlib", "numpy", "safetensors", "scipy", "sklearn", "torch
 HELP = [(), *[(name,) for name in COMMANDS], ("train", "lite"), ("bench", "kth"), ("explore", "rates")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", HELP, ids=" ".join)
 def test_help_imports_nothing_heavy(words):
     command = [sys.executable, "-X", "importtime", "-m", "srvp_lite", *words, "--help"]
@@ -51,6 +52,7 @@ def test_a_misspelt_command_is_told_the_others():
     assert done.returncode == 2 and "trian" in done.stderr and ", ".join(COMMANDS[:3]) in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [("--help",), ("train", "--help"), ("train", "lite", "--help"), ("explore", "--help"), ("table", "smmnist")],
@@ -65,6 +67,7 @@ def test_a_narrow_encoding_gets_replacement_signs(words):
     assert done.stdout.isascii() and len(done.stdout.splitlines()) > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("train", "lite", "--help"), ("table", "kth")], ids=" ".join)
 def test_a_closed_pipe_is_no_error(words):
     reads, writes = os.pipe()
@@ -75,6 +78,7 @@ def test_a_closed_pipe_is_no_error(words):
     assert done.returncode == 141 and done.stderr == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_the_work(untrained_run):
     # Python lets Ctrl-C pass where whoever started it ignores the signal, as some runners of tests do.
     code = (

@@ -304,6 +304,7 @@ def test_download_checks_what_it_gets_and_tries_the_next_source(tmp_path, monkey
     assert not any((tmp_path / "other").rglob("*.gz*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "deterministic, n_frames, whole, first",
     [

@@ -41,6 +41,7 @@ def kth_videos(tmp_path_factory):
     return archives
 
 
+@pytest.mark.slow
 def test_kth_from_archives_to_clips(tmp_path, monkeypatch, kth_videos):
     """Fetched from the second host, unpacked, decoded, split by person; the test clips are the official draws."""
     files = {f"/{action}.zip": zipped(tmp_path / f"{action}.zip", m).read_bytes() for action, m in kth_videos.items()}
@@ -69,6 +70,7 @@ def test_kth_from_archives_to_clips(tmp_path, monkeypatch, kth_videos):
     assert len(server.asked) == n, "a second run finds everything"
 
 
+@pytest.mark.slow
 def test_kth_says_what_is_wrong(tmp_path, monkeypatch, kth_videos):
     monkeypatch.setattr(kth, "HOSTS", ("http://no-such-host.invalid/",))
     with pytest.raises(OSError, match="no-such-host.invalid cannot be reached.*put them into .*raw/ACTION/, as person"):
@@ -95,6 +97,7 @@ def test_kth_says_what_is_wrong(tmp_path, monkeypatch, kth_videos):
         prepare_kth(tmp_path, n_test=200)
 
 
+@pytest.mark.slow
 def test_human36m_from_mp4_to_clips(tmp_path):
     """Cropped, shrunk, one frame in eight; videos of all cameras left out; the draws are the official ones."""
     for subject in (1, 5, 6, 7, 8, 9, 11):
@@ -154,6 +157,7 @@ def test_bair_from_an_archive_to_clips(tmp_path, monkeypatch):
         prepare_bair(tmp_path)
 
 
+@pytest.mark.slow
 def test_your_own_videos(tmp_path):
     """Through the command, in colour and of several kinds and shapes; then a model of them is set up."""
     shapes = {"a.mp4": (60, 90), "b.avi": (90, 60), "sub/c.mp4": (64, 64), "d.mp4": (72, 80)}
@@ -187,6 +191,7 @@ def test_of_long_videos_a_thousand_clips_are_drawn(tmp_path):
     assert len(test.videos) == len(starts) == 1000 and max(starts) <= 1008
 
 
+@pytest.mark.slow
 def test_moving_mnist_test_sets_become_stores(mnist_dir, tmp_path):
     (tmp_path / "MNIST").symlink_to(Path(mnist_dir) / "MNIST")
     prepare_moving_mnist(tmp_path, ["smmnist"])

@@ -53,6 +53,7 @@ def done(tmp_path_factory):
     return out, options, results, words
 
 
+@pytest.mark.slow
 def test_runs_are_trained_scored_and_kept(done):
     out, options, results, words = done
     assert [(r["variant"], r["data"], r["seed"]) for r in results["runs"]] == [
@@ -73,6 +74,7 @@ def test_runs_are_trained_scored_and_kept(done):
     assert before == {p: p.stat().st_mtime_ns for p in out.glob("*/scores.json")}
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_saved_model(done):
     out, _, results, _ = done
     model = checkpoint.load(folder_of(out, "svg", "deterministic", 3) / "last.safetensors")
@@ -104,6 +106,7 @@ def never_stopped(tmp_path_factory):
 RUN = "no-z-deterministic-1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sign, listens",
     [("settings.json", False), (f"{RUN}/output.txt", True), (f"{RUN}/output.txt: Device", True)],
@@ -128,6 +131,7 @@ def test_stopped_and_run_again_it_ends_as_if_never_stopped(never_stopped, tmp_pa
     assert result["psnr"] == never_stopped["psnr"] and result["error"] == never_stopped["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input
 def test_what_is_wrong_is_said(done, tmp_path):
     out, options, *_ = done

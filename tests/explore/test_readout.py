@@ -72,6 +72,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     assert covered >= 50  # of 60; 57 are expected, 49 or fewer have less than one chance in a thousand
 
 
+@pytest.mark.slow
 def test_the_shipped_model_splits_motion_from_identity():
     model = srvp_lite.load("lite-stochastic")
     data = srvp_lite.load_experiment("lite-stochastic").data

@@ -50,6 +50,7 @@ def test_products_are_the_transposed_convolution(n_in, n_out, stride, m, padding
         torch.testing.assert_close(ours, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_networks_compute_the_same(name):
     g = generator(1)

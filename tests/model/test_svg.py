@@ -183,6 +183,7 @@ def test_what_svg_cannot_do_is_said():
         Experiment(SVGConfig(), train=TrainConfig(n_cond=4))
 
 
+@pytest.mark.slow
 def test_it_trains_saves_loads_and_is_scored(tmp_path):
     t = dataclasses.replace(
         preset("svg-lite").train, batch_size=4, n_frames=7, n_frames_test=8, val_clips=4, val_samples=2,
@@ -201,6 +202,7 @@ def test_it_trains_saves_loads_and_is_scored(tmp_path):
     assert scores.shape == metrics.psnr(futures, x[None, :, 5:].expand_as(futures)).shape == (3, 2, 3)
 
 
+@pytest.mark.slow
 def test_its_loss_falls():
     experiment = dataclasses.replace(
         preset("svg-lite"), model=dataclasses.replace(preset("svg-lite").model, nf=4, g_dim=8, rnn_size=12)

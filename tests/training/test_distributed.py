@@ -14,6 +14,8 @@ from srvp_lite.training.distributed import World, join
 from srvp_lite.training.step import Step
 from srvp_lite.utils.seeds import seed_of
 
+pytestmark = pytest.mark.slow
+
 HERE = TESTS / "training"
 
 

@@ -21,6 +21,8 @@ from srvp_lite.training.run_folder import read_log
 from srvp_lite.training.step import Step
 from srvp_lite.utils.seeds import seed_of
 
+pytestmark = pytest.mark.slow
+
 
 def run(out, *more):
     return srvp_lite(*train_arguments(out, *more))

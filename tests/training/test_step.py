@@ -115,6 +115,7 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="torch.compile needs a compiler")
 def test_compiled_steps_are_the_plain_ones(unchecked):
     (plain, a), (compiled, b) = trained(2), trained(2, compile=True)

@@ -24,6 +24,7 @@ def test_several_signals_at_once_are_one_wish(first):
     assert [signal.getsignal(number) for number in StopRequest.signals] == before
 
 
+@pytest.mark.slow
 def test_a_later_signal_kills():
     code = """
 import os, signal

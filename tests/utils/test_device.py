@@ -142,6 +142,7 @@ def test_the_guard_refuses_the_device_and_lets_the_host(without64):
     assert precise_dtype(x.device) == torch.float32
 
 
+@pytest.mark.slow
 def test_training_needs_no_64_bits(without64, tmp_path):
     best = train(small_experiment(ema_decay=0.9, clip_grad_norm=1.0, accumulate=2), tmp_path / "run", device="cpu")
     assert best.is_file()
