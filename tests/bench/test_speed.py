@@ -145,6 +145,7 @@ def test_the_official_code_runs_under_its_own_settings():
         torch.set_float32_matmul_precision(before[1])
 
 
+@pytest.mark.slow
 def test_rivals_are_timed_without_other_code():
     experiment = dataclasses.replace(
         preset("svg-lite"), train=dataclasses.replace(preset("svg-lite").train, batch_size=2)
@@ -161,6 +162,7 @@ def test_a_batch_norm_left_out_would_be_seen(monkeypatch):
     assert speed.differences(model, torch.rand(2, 5, 1, 32, 32), None)["float32"] > 0.01
 
 
+@pytest.mark.slow
 def test_what_cannot_run_here_is_left_out_with_the_reason():
     results = speed.bench(small_experiment(), CPU, rounds=1, steps_per_round=1, variants=["float32", "bf16, recorded"])
     assert [r["name"] for r in results["steps"]] == ["float32"]
@@ -172,6 +174,7 @@ def test_what_cannot_run_here_is_left_out_with_the_reason():
         speed.bench(small_experiment(), CPU, rounds=0)
 
 
+@pytest.mark.slow
 def test_real_videos_are_timed_without_their_store():
     e = dataclasses.replace(small_experiment(), data=VideoConfig("nowhere", frame_size=32))
     results = speed.bench(e, CPU, rounds=1, steps_per_round=1, variants=["float32"])
@@ -230,6 +233,7 @@ def test_loading_the_official_code_leaves_no_trace(clone):
         assert sys.modules.get(name) is before.get(name)
 
 
+@pytest.mark.slow
 def test_a_folder_of_something_else_is_refused(tmp_path):
     done = srvp_lite("bench", "lite", "--against", tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr

@@ -44,6 +44,7 @@ def test_the_console_script_is_this_command():
     assert scripts == {"srvp-lite": "srvp_lite.cli:main"}
 
 
+@pytest.mark.slow
 def test_train(trained):
     out, printed = trained
     assert "40 steps" in printed and read_log(out)[-1]["step"] == 40
@@ -86,6 +87,7 @@ def test_table_of_no_results(tmp_path):
         main(["table", "smmnist", str(tmp_path / "r.json")])
 
 
+@pytest.mark.slow
 def test_prepare(tmp_path, said):
     imageio = pytest.importorskip("imageio.v3")
     (tmp_path / "in").mkdir()
@@ -98,6 +100,7 @@ def test_prepare(tmp_path, said):
     assert VideoStore(tmp_path / "toy", "train").sample(2, 8).shape == (2, 8, 1, 16, 16)
 
 
+@pytest.mark.slow
 def test_export(trained, tmp_path, said):
     """Small files that load as the same model in 16 bits, with the run's configuration and log."""
     run, out = trained[0], tmp_path / "small"
@@ -115,6 +118,7 @@ def test_export(trained, tmp_path, said):
     assert checkpoint.load_experiment(out / "model.safetensors") == checkpoint.load_experiment(run)
 
 
+@pytest.mark.slow
 def test_export_in_parts(trained, tmp_path, said):
     out, limit = tmp_path / "parts", 0.08
     said("export", trained[0], "--out", out, "--max-megabytes", limit)
@@ -123,6 +127,7 @@ def test_export_in_parts(trained, tmp_path, said):
     assert isinstance(checkpoint.load(parts[0]), SRVP)
 
 
+@pytest.mark.slow
 def test_export_for_the_authors_scripts(trained, tmp_path, said):
     config = SRVPConfig(nf=2, nhx=8, ny=4, nz=4, nh_inf=16, nh_res=16)
     model, experiment = SRVP(config), dataclasses.replace(preset("smmnist"), model=config)

@@ -29,6 +29,7 @@ def test_a_missing_metric_is_said_and_the_others_go_on(untrained_run, tmp_path, 
     assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == ["clip0.png", "clip1.png", "samples.npz"]
 
 
+@pytest.mark.slow
 def test_the_papers_protocol_by_name(untrained_run, tmp_path, mnist_dir, said):
     with pytest.raises(SystemExit, match="no protocol for this model's data"):
         main(["evaluate", str(untrained_run), "--protocol", "paper"])

@@ -47,6 +47,7 @@ def said_with_help(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_a_misspelt_command_is_told_the_others():
     done = srvp_lite("trian")
     assert done.returncode == 2 and "trian" in done.stderr and ", ".join(COMMANDS[:3]) in done.stderr
@@ -173,6 +174,7 @@ def test_a_value_error_of_others_is_a_fault_of_ours():
     assert sentence(raised("raise ValueError('too many values')", {"__name__": "a_library"})) is None
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_exist_is_one_sentence(tmp_path):
     done = srvp_lite("evaluate", tmp_path / "nothing")
     assert done.returncode == 1 and done.stdout == ""

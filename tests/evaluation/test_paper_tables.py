@@ -116,6 +116,7 @@ def test_another_test_set_is_refused(made, message):
         comparison("smmnist", {"mine": dataclasses.replace(results(), made={})})
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     (tmp_path / "run7").mkdir()
     (tmp_path / "run7" / "results.json").write_text(json.dumps(results().to_dict()), encoding="utf-8")

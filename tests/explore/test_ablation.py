@@ -169,6 +169,7 @@ def test_table_shows_means_ranges_and_the_papers_numbers():
     assert "Still to do: svg-stochastic-1" in table(results) and "seeds 1, 2, 3" in table(results)
 
 
+@pytest.mark.slow
 def test_an_svg_frame_costs_an_encoding_more():
     srvp, svg = (experiment_of(v, "stochastic", 1, FEW).model for v in ("srvp", "svg"))
     assert frame_flop(svg, 5) > 2 * frame_flop(srvp, 5)

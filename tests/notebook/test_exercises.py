@@ -99,6 +99,7 @@ def wrong_answers():
                 yield pytest.param(path, number, code, words, id=f"{path.stem[:2]}-{number}-{i}")
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize("path, number, code, words", list(wrong_answers()))
 def test_wrong_answers_are_diagnosed(prepared, path, number, code, words):
     namespace = prepared(path)
