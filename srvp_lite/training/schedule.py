@@ -42,7 +42,7 @@ class Schedule:
         c = self.config
         begin, end = c.kl_warmup
         over = 0.0 if self.total is None else min(1.0, step / max(1.0, self.total))
-        climbed = 1.0 if over >= end else max(0.0, (over - begin) / (end - begin))
+        climbed = 1.0 if over >= end else 0.0 if over <= begin else (over - begin) / (end - begin)
         return c.kl_start ** (1 - climbed)
 
     def finished(self, steps_done: int) -> bool:

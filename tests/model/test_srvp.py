@@ -221,3 +221,12 @@ def test_unfit_configurations_are_refused(arguments, message):
         SRVPConfig(**arguments)
     with pytest.raises(ValueError, match="no preset named 'cityscapes'; there are lite"):
         preset("cityscapes")
+
+
+@pytest.mark.parametrize("share", [1.0, 0.1, torch.tensor(0.3)])
+def test_of_all_weights_but_the_nlls_a_share_counts(share):
+    model, x = small(), torch.rand(2, 6, 1, 16, 16)
+    weights = LossWeights(beta_y=0.5, beta_z=2.0, obs_std=0.7, residual_penalty=1.5)
+    loss, terms = model.loss(model(x, generator()), x, weights, share)
+    rest = 0.5 * terms["kl_y"] + 2.0 * terms["kl_z"] + 1.5 * terms["residual"]
+    torch.testing.assert_close(loss, (terms["nll"] + share * rest).mean())

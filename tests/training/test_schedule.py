@@ -105,3 +105,33 @@ def test_what_is_no_duration_is_refused(text):
 def test_unfit_numbers_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         TrainConfig(**change)
+
+
+def test_the_share_of_the_kl_terms_climbs_evenly_on_a_logarithmic_scale():
+    config = TrainConfig(kl_start=0.01, kl_warmup=(0.2, 0.6), constant_steps=50, decay_steps=50)
+    share = [Schedule(config).kl_share(step) for step in range(101)]
+    assert share[:21] == pytest.approx([0.01] * 21) and share[60:] == pytest.approx([1.0] * 41)
+    assert share[40] == pytest.approx(0.1)  # half of the way, in factors
+    ratios = [b / a for a, b in zip(share[20:60], share[21:61])]
+    assert ratios == pytest.approx([100 ** (1 / 40)] * 40)
+
+
+@given(start=st.floats(1e-3, 1), shares=st.lists(st.floats(0, 1), min_size=2, max_size=2), steps=st.integers(1, 200))
+def test_the_share_of_the_kl_terms_never_falls_and_ends_at_one(start, shares, steps):
+    config = TrainConfig(kl_start=start, kl_warmup=(min(shares), max(shares)), constant_steps=steps, decay_steps=0)
+    share = [Schedule(config).kl_share(step) for step in range(steps + 1)]
+    assert share == sorted(share) and start * (1 - 1e-9) <= share[0] and share[-1] == pytest.approx(1.0)
+
+
+def test_without_a_warmup_all_of_the_kl_terms_counts_always():
+    schedule = Schedule(preset("smmnist").train)
+    assert {schedule.kl_share(step) for step in (0, 1, 500_000, 1_100_000)} == {1.0}
+
+
+@pytest.mark.parametrize("changes, words", [
+    (dict(kl_start=0.0), "kl_start is a share"), (dict(kl_start=1.5), "kl_start is a share"),
+    (dict(kl_warmup=(0.6, 0.2)), "two shares"), (dict(kl_warmup=(0.0, 1.2)), "two shares"),
+])  # fmt: skip
+def test_senseless_warmups_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        TrainConfig(**changes)
