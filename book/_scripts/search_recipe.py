@@ -76,11 +76,13 @@ def one_run(folder: Path, name: str, n_digits: int, kind: str, steps: int, seed:
     from srvp_lite.data.open import moving_digits
     from srvp_lite.evaluation.protocol import score_samples
     from srvp_lite.training import Diverged, train
+    from srvp_lite.utils.provenance import commit
 
     torch.set_num_threads(1)
     start = time.perf_counter()
     experiment = experiment_of(name, n_digits, kind, steps, seed)
-    run = dict(candidate=name, n_digits=n_digits, kind=kind, budget=steps, steps=experiment.train.steps, seed=seed)
+    run = dict(candidate=name, n_digits=n_digits, kind=kind, budget=steps, steps=experiment.train.steps, seed=seed,
+               commit=commit())  # fmt: skip
     try:
         train(experiment, folder, "auto")
     except Diverged as error:
